@@ -1,0 +1,167 @@
+"""The record of one measurement, and its JSON form.
+
+A `Result` is what one solution did on one workload. It stores what was measured (samples, bytes, flops, the device) and
+nothing derived: fractions, speedups and ranks are computed on reading, so that a corrected peak re-ranks history.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+class Status(enum.StrEnum):
+    """How a solution fared on a workload."""
+
+    PASSED = "passed"
+    INCORRECT = "incorrect"
+    COMPILE_ERROR = "compile_error"
+    RUNTIME_ERROR = "runtime_error"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    REJECTED = "rejected"  # broke a rule; the reason names the rule and the evidence
+    IMPOSSIBLE = "impossible"  # below the speed of light of the card
+    UNSUPPORTED = "unsupported"  # this machine cannot run it; says nothing about the solution
+
+
+class ResultError(ValueError):
+    """A JSON object is not a `Result`; the message says which key and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correctness:
+    """What was compared with the expected outputs.
+
+    `outputs_checked` counts whole outputs, timed ones included. `max_relative_error` is the largest relative
+    Frobenius error against float64 over those outputs; None where the comparison is exact.
+    """
+
+    outputs_checked: int
+    max_relative_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a result was measured. Versions are None where the package is absent."""
+
+    gpu: str | None
+    """The name that NVML and CUDA give the card, for instance "NVIDIA H200"; None on a CPU."""
+    sm_count: int | None
+    l2_cache_bytes: int | None
+    gpu_memory_mb: int | None
+    driver: str | None
+    cuda: str | None
+    torch: str | None
+    triton: str | None
+    python: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The state of the card just after each timed sample, in sample order."""
+
+    sm_mhz: tuple[int, ...]
+    memory_mhz: tuple[int, ...]
+    power_w: tuple[float, ...]
+    temperature_c: tuple[int, ...]
+    throttle_reasons: tuple[int, ...]
+    """NVML's clocks-event-reasons bit mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One solution on one workload. `latency_ms` is None unless `status` is passed and a GPU timed it."""
+
+    run_id: str
+    created: str
+    """UTC, ISO 8601, to the second."""
+    problem: str
+    workload: str
+    """A name in the problem's WORKLOADS, or "check" for its whole check tier, edge cases included."""
+    axes: dict[str, Any]
+    solution: str
+    sha256: str
+    """Of the exact file that was judged."""
+    author: str | None
+    stage: str
+    """baseline, grid, block, final; "submitted" for other files; "reference" for the problem's Model."""
+    device: str
+    """The slug of the card, for instance "nvidia-h200"; "cpu" for Triton's interpreter."""
+    status: Status
+    reason: str | None
+    correctness: Correctness | None
+    latency_ms: float | None
+    latency_ci_ms: tuple[float, float] | None
+    """95 % confidence interval of the median."""
+    samples_ms: tuple[float, ...]
+    """Device time of each timed call, in order."""
+    reference_latency_ms: float | None
+    """The reference Model, timed in turn with the solution on the same inputs."""
+    reference_samples_ms: tuple[float, ...]
+    bytes_moved: int | None
+    """The least bytes the task reads and writes."""
+    flops: int | None
+    precision: str | None
+    """The precision class the measured error falls in: "fp32", "tf32", "bf16"; None for exact problems."""
+    peak_gpu_memory_mb: int | None
+    """Of judge and worker together; the most seen between calls."""
+    sandbox: str
+    """How the worker was confined: "bubblewrap" or "none"."""
+    clocks: Clocks | None
+    environment: Environment
+    flags: tuple[str, ...] = ()
+    """Warnings about the measurement, for instance "noisy"."""
+    log: str | None = None
+    """Where the whole output of a failed worker lies, relative to the repository."""
+    schema: int = field(default=SCHEMA)
+
+    def __post_init__(self) -> None:
+        if self.latency_ms is not None and self.status is not Status.PASSED:
+            raise ResultError(f"latency_ms needs status 'passed', but status is {self.status.value!r}")
+        if self.status is not Status.PASSED and not self.reason:
+            raise ResultError(f"status {self.status.value!r} needs a reason")
+
+
+def to_json(result: Result) -> str:
+    """One line of JSON, `schema` first."""
+    values = dataclasses.asdict(result)
+    return json.dumps({"schema": values.pop("schema"), **values}, allow_nan=False)
+
+
+def from_json(line: str) -> Result:
+    """The inverse of `to_json`.
+
+    Raises:
+        ResultError: the line is not JSON, is of another schema, or lacks or misuses a key.
+    """
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ResultError(f"not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ResultError(f"expected a JSON object, found {type(values).__name__}")
+    if values.get("schema") != SCHEMA:
+        raise ResultError(f"expected schema {SCHEMA}, found {values.get('schema')!r}")
+    try:
+        values["status"] = Status(values["status"])
+        values["environment"] = Environment(**values["environment"])
+        if values["correctness"] is not None:
+            values["correctness"] = Correctness(**values["correctness"])
+        if values["clocks"] is not None:
+            values["clocks"] = Clocks(**{name: tuple(column) for name, column in values["clocks"].items()})
+        for name in ("samples_ms", "reference_samples_ms", "flags"):
+            values[name] = tuple(values[name])
+        if values["latency_ci_ms"] is not None:
+            low, high = values["latency_ci_ms"]
+            values["latency_ci_ms"] = (low, high)
+        return Result(**values)
+    except KeyError as error:
+        raise ResultError(f"key {error.args[0]!r} is missing") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ResultError(str(error)) from error
