@@ -1,0 +1,142 @@
+"""Inputs, workloads and error bounds of the large-K matrix product.
+
+Entries are standard normal. With uniform [0, 1) entries every element of C lies within 0.2 % of K/4, so a
+program that never reads its inputs would come near; with normal entries the mean of C is zero, and a constant
+answer is an error of 100 %.
+"""
+
+import torch
+
+# The tier "bench" has more than 302 MB of inputs, four times the 75.5 MB (72 MiB) L2 of an RTX 4090, and
+# takes less than 12 GB with float64 copies of A and B beside them. With K = 65536 that asks for M + N > 1152.
+WORKLOADS: dict = {
+    "seed": {"tier": "bench", "axes": {"m": 256, "k": 524288, "n": 256}},
+    "short_k": {"tier": "bench", "axes": {"m": 512, "k": 65536, "n": 700}},
+    "long_k": {"tier": "bench", "axes": {"m": 256, "k": 1048576, "n": 256}},
+    "wide": {"tier": "bench", "axes": {"m": 512, "k": 131072, "n": 512}},
+    "skinny": {"tier": "bench", "axes": {"m": 16, "k": 1048576, "n": 256}},
+    "odd": {"tier": "bench", "axes": {"m": 200, "k": 399999, "n": 300}},
+    "almost_power_of_two": {"tier": "bench", "axes": {"m": 255, "k": 524287, "n": 257}},
+    "transposed_a": {"tier": "bench", "axes": {"m": 256, "k": 524288, "n": 256, "transpose_a": True}},
+    "transposed_b": {"tier": "bench", "axes": {"m": 256, "k": 524288, "n": 256, "transpose_b": True}},
+    "transposed_both": {
+        "tier": "bench",
+        "axes": {"m": 384, "k": 262144, "n": 320, "transpose_a": True, "transpose_b": True},
+    },
+    "one_tile": {"tier": "check", "axes": {"m": 64, "k": 512, "n": 64}},
+    "ragged": {"tier": "check", "axes": {"m": 100, "k": 777, "n": 130}},
+    "several_tiles": {"tier": "check", "axes": {"m": 140, "k": 300, "n": 270}},
+    "ragged_tail": {"tier": "check", "axes": {"m": 33, "k": 2001, "n": 31}},
+    "inner_size_one": {"tier": "check", "axes": {"m": 40, "k": 1, "n": 24}},
+    "inner_below_a_tile": {"tier": "check", "axes": {"m": 17, "k": 13, "n": 65}},
+    "one_row": {"tier": "check", "axes": {"m": 1, "k": 1500, "n": 48}},
+    "one_column": {"tier": "check", "axes": {"m": 48, "k": 1500, "n": 1}},
+    "dot_product": {"tier": "check", "axes": {"m": 1, "k": 1999, "n": 1}},
+    "transposed_a_small": {"tier": "check", "axes": {"m": 66, "k": 515, "n": 40, "transpose_a": True}},
+    "transposed_b_small": {"tier": "check", "axes": {"m": 40, "k": 515, "n": 66, "transpose_b": True}},
+    "transposed_both_small": {
+        "tier": "check",
+        "axes": {"m": 36, "k": 1030, "n": 52, "transpose_a": True, "transpose_b": True},
+    },
+    "split_boundary": {"tier": "check", "axes": {"m": 16, "k": 1025, "n": 16}},
+}
+
+# Largest relative Frobenius error against a float64 product, per precision class.
+TOLERANCE: dict = {"fp32": 2e-5, "tf32": 1.5e-3}
+
+
+def get_init_inputs(**axes: int | bool) -> list:
+    """Arguments of `Model(...)`: none."""
+    return []
+
+
+def _operand(rows: int, columns: int, transposed: bool) -> torch.Tensor:
+    """A standard normal (rows, columns) float32 matrix, column by column in memory when `transposed`."""
+    if transposed:
+        return torch.randn(columns, rows).t()
+    return torch.randn(rows, columns)
+
+
+def get_inputs(
+    m: int = 256, k: int = 524288, n: int = 256, transpose_a: bool = False, transpose_b: bool = False
+) -> list[torch.Tensor]:
+    """A (m, k) and B (k, n), float32, on the current default device; no temporaries."""
+    return [_operand(m, k, transpose_a), _operand(k, n, transpose_b)]
+
+
+def bytes_moved(
+    m: int = 256, k: int = 524288, n: int = 256, transpose_a: bool = False, transpose_b: bool = False
+) -> int:
+    """Bytes of A and B read once and of C written once."""
+    return 4 * (m * k + k * n + m * n)
+
+
+def flops(
+    m: int = 256, k: int = 524288, n: int = 256, transpose_a: bool = False, transpose_b: bool = False
+) -> int:
+    """One multiplication and one addition for each of M * N * K products."""
+    return 2 * m * n * k
+
+
+def _case(name: str, a: torch.Tensor, b: torch.Tensor, expects: str = "reference") -> dict:
+    """One edge case on explicit operands."""
+    return {"name": name, "axes": {}, "init_inputs": [], "inputs": [a, b], "expects": expects}
+
+
+def _non_finite_cases() -> list[dict]:
+    """NaN and infinities: the result has them at the places where the reference has them."""
+    cases = []
+    for name, value in (("nan", torch.nan), ("inf", torch.inf), ("minus_inf", -torch.inf)):
+        a, b = get_inputs(m=20, k=150, n=24)
+        a[3, 70] = value
+        cases.append(_case(f"{name}_in_a", a, b))
+        a, b = get_inputs(m=20, k=150, n=24)
+        b[149, 5] = value
+        cases.append(_case(f"{name}_in_b", a, b))
+    a, b = get_inputs(m=20, k=150, n=24)
+    a[0, 10], a[0, 140], b[10], b[140] = torch.inf, torch.inf, 1.0, -1.0
+    cases.append(_case("inf_minus_inf", a, b))
+    return cases
+
+
+def _layout_cases() -> list[dict]:
+    """Operands that are views into larger storage."""
+    wide = torch.randn(40, 700)
+    tall = torch.randn(700, 50)
+    return [
+        _case("every_other_column_of_a", torch.randn(24, 600)[:, ::2], torch.randn(300, 20)),
+        _case("every_other_row_of_b", torch.randn(24, 300), torch.randn(600, 20)[::2]),
+        _case("offset_slices", wide[3:30, 5:455], tall[7:457, 1:34]),
+        _case("both_transposed", torch.randn(333, 30).t(), torch.randn(20, 333).t()),
+        _case("broadcast_row_of_a", torch.randn(1, 200).expand(18, 200), torch.randn(200, 20)),
+    ]
+
+
+def _size_cases() -> list[dict]:
+    """Sizes zero and one, and operands that do not fit together."""
+    return [
+        _case("k_zero", torch.randn(5, 0), torch.randn(0, 7)),
+        _case("m_zero", torch.randn(0, 9), torch.randn(9, 7)),
+        _case("n_zero", torch.randn(5, 9), torch.randn(9, 0)),
+        _case("all_one", torch.randn(1, 1), torch.randn(1, 1)),
+        _case("inner_dimensions_differ", torch.randn(4, 8), torch.randn(9, 4), "RuntimeError"),
+    ]
+
+
+def _magnitude_cases() -> list[dict]:
+    """Products near 1e36 and near 1e-29, and denormal entries among normal ones."""
+    large_a, large_b = get_inputs(m=18, k=200, n=18)
+    small_a, small_b = get_inputs(m=18, k=200, n=18)
+    a, b = get_inputs(m=18, k=200, n=18)
+    a[:, 50] = 1e-40
+    b[60] = -1e-42
+    return [
+        _case("large_magnitudes", large_a.mul_(1e18), large_b.mul_(1e17)),
+        _case("small_magnitudes", small_a.mul_(1e-15), small_b.mul_(1e-15)),
+        _case("denormal_entries", a, b),
+    ]
+
+
+def edge_cases() -> list[dict]:
+    """Tiny operands where kernels go wrong, on the current default device."""
+    return [*_non_finite_cases(), *_layout_cases(), *_size_cases(), *_magnitude_cases()]
