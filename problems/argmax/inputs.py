@@ -1,0 +1,185 @@
+"""Workloads, inputs and edge cases of argmax. Every number of bytes here is decimal."""
+
+import math
+
+import torch
+
+# `shape` and `dim` say what is reduced. Two optional axes vary the values and the memory layout:
+# `distribution` (see `_fill`) and `layout` (see `_allocate`).
+WORKLOADS = {
+    # The seed documents' shape: 4095 columns put every row on another 16-byte phase.
+    "seed": {"tier": "bench", "axes": {"shape": [128, 4096, 4095], "dim": 1}},
+    # The same work with aligned rows; exactly 2**31 elements, so 32-bit offsets overflow.
+    "pow2_twin": {"tier": "bench", "axes": {"shape": [128, 4096, 4096], "dim": 1}},
+    # 2.1 GB each from here on. The reduced values are neighbours in memory.
+    "last_dim": {"tier": "bench", "axes": {"shape": [32771, 16385], "dim": -1}},
+    # One slab, a million columns of 509 rows: nothing to split but columns.
+    "first_dim": {"tier": "bench", "axes": {"shape": [509, 1050623], "dim": 0}},
+    # Sixteen outputs: without a split 16 programs would do all the work.
+    "giant_reduction": {"tier": "bench", "axes": {"shape": [16, 33554431], "dim": 1}},
+    # 40 million slices of 44 bytes: the outputs are 15 % of the traffic, and a program needs many of them.
+    "many_tiny": {"tier": "bench", "axes": {"shape": [40000003, 11], "dim": -1}},
+    # Narrow columns (not a multiple of a warp), normally distributed.
+    "narrow_inner": {
+        "tier": "bench",
+        "axes": {"shape": [37, 141311, 99], "dim": 1, "distribution": "normal"},
+    },
+    "middle_odd": {"tier": "check", "axes": {"shape": [3, 37, 65], "dim": 1}},
+    "middle_pow2": {"tier": "check", "axes": {"shape": [2, 64, 128], "dim": 1}},
+    "middle_two_passes": {"tier": "check", "axes": {"shape": [1, 131, 67], "dim": 1}},
+    "first_odd": {"tier": "check", "axes": {"shape": [65, 3, 43], "dim": 0}},
+    "last_odd": {"tier": "check", "axes": {"shape": [3, 1, 150], "dim": -1}},
+    "last_long": {"tier": "check", "axes": {"shape": [1, 700], "dim": 1}},
+    "one_dimension": {"tier": "check", "axes": {"shape": [515], "dim": 0}},
+    "four_dimensions": {"tier": "check", "axes": {"shape": [2, 3, 17, 5], "dim": -2}},
+    "one_row": {"tier": "check", "axes": {"shape": [3, 1, 129], "dim": 1}},
+    "one_column": {"tier": "check", "axes": {"shape": [2, 200, 1], "dim": 1}},
+    "past_a_tile": {"tier": "check", "axes": {"shape": [1, 9, 2049], "dim": 1, "distribution": "ties"}},
+    "tiny_slices": {"tier": "check", "axes": {"shape": [61, 7], "dim": -1, "distribution": "ties"}},
+    "tiny_slabs": {"tier": "check", "axes": {"shape": [35, 6, 31], "dim": 1}},
+    "normal": {"tier": "check", "axes": {"shape": [2, 129, 33], "dim": 1, "distribution": "normal"}},
+    "ties": {"tier": "check", "axes": {"shape": [2, 129, 63], "dim": 1, "distribution": "ties"}},
+    "large_offset": {"tier": "check", "axes": {"shape": [2, 70, 31], "dim": 1, "distribution": "offset"}},
+    "best_at_the_end": {
+        "tier": "check",
+        "axes": {"shape": [2, 130, 31], "dim": 1, "distribution": "uphill"},
+    },
+    "transposed": {"tier": "check", "axes": {"shape": [5, 66, 34], "dim": 1, "layout": "transposed"}},
+    "every_other": {"tier": "check", "axes": {"shape": [3, 65, 35], "dim": 1, "layout": "every_other"}},
+}
+
+# Indices: there is nothing to round, and torch's rule for ties names one right answer.
+TOLERANCE = "exact"
+
+_SEED_SHAPE = (128, 4096, 4095)
+
+
+def get_init_inputs(dim: int = 1, **_axes) -> list:
+    """Arguments of `Model`: the dimension to reduce."""
+    return [dim]
+
+
+def get_inputs(
+    shape: list[int] | tuple[int, ...] = _SEED_SHAPE,
+    dim: int = 1,
+    distribution: str = "uniform",
+    layout: str = "contiguous",
+) -> list[torch.Tensor]:
+    """One float32 tensor of `shape` on the default device, filled in place: no temporary of its size."""
+    x = _allocate(list(shape), layout)
+    _fill(x, dim, distribution)
+    return [x]
+
+
+def bytes_moved(shape: list[int] | tuple[int, ...] = _SEED_SHAPE, dim: int = 1, **_axes) -> int:
+    """Bytes read (4 an element) and written (8 an output), each once."""
+    elements = math.prod(shape)
+    return 4 * elements + 8 * (elements // shape[dim])
+
+
+def flops(**_axes) -> int:
+    """None: the task compares and counts, it adds and multiplies nothing."""
+    return 0
+
+
+def edge_cases() -> list[dict]:
+    """Small cases in which a wrong tie rule, start value, NaN rule or address shows."""
+    return [*_value_cases(), *_layout_cases(), *_shape_cases()]
+
+
+def _allocate(shape, layout):
+    if layout == "contiguous":
+        return torch.empty(shape)
+    if layout == "transposed":  # the first and the last dimension swapped in memory
+        return torch.empty([shape[-1], *shape[1:-1], shape[0]]).transpose(0, -1)
+    if layout == "every_other":  # every second row and column of a larger tensor
+        return torch.empty([shape[0], *(2 * n for n in shape[1:])])[
+            (slice(None), *[slice(None, None, 2)] * (len(shape) - 1))
+        ]
+    raise ValueError(f"layout must be contiguous, transposed or every_other, got {layout!r}")
+
+
+def _fill(x, dim, distribution):
+    if distribution == "uniform":
+        # float32 uniform numbers have 2**24 values: on the seed workload 60 to 90 outputs
+        # have a tied extremum, so that a wrong tie rule fails on every draw, not only on made-up data.
+        x.uniform_()
+    elif distribution == "normal":
+        x.normal_()
+    elif distribution == "ties":
+        x.random_(0, 4)
+    elif distribution == "offset":  # neighbouring floats are 1/16 apart here: ties, and nothing near zero
+        x.uniform_().add_(1.0e6)
+    elif distribution == "uphill":  # the last row is the best: a loop that stops early fails everywhere
+        size = x.shape[dim]
+        ramp = torch.arange(size, dtype=torch.float32)
+        x.uniform_().add_(ramp.reshape([size if i == dim % x.ndim else 1 for i in range(x.ndim)]))
+    else:
+        raise ValueError(f"unknown distribution {distribution!r}")
+
+
+def _case(name, x, dim, expects="reference"):
+    return {"name": name, "axes": {}, "init_inputs": [dim], "inputs": [x], "expects": expects}
+
+
+def _value_cases():
+    inf, nan = math.inf, math.nan
+    columns = torch.rand(3, 40, 21)
+    some_nan = columns.clone()
+    some_nan[:, 5, ::2] = nan
+    some_nan[:, 23, :] = nan
+    infinities = columns.clone()
+    infinities[:, 7, ::3] = inf
+    infinities[:, 11, ::3] = -inf
+    infinities[:, 31, ::3] = -inf
+    signed_zeros = torch.zeros(2, 9, 10)
+    signed_zeros[:, ::2] = -0.0
+    signed_zeros[1] = -signed_zeros[1]
+    denormals = torch.randint(1, 1000, (2, 50, 9)).to(torch.int32).view(torch.float32)
+    return [
+        _case("all_equal", torch.full((2, 70, 5), 2.5), 1),
+        _case("two_values", torch.randint(0, 2, (4, 90, 6)).float(), 1),
+        _case("some_nan", some_nan, 1),
+        _case("one_nan_at_the_end", torch.tensor([[1.0, 3.0, 2.0, nan], [nan, 1.0, -inf, inf]]), 1),
+        _case("all_nan", torch.full((2, 67, 3), nan), 1),
+        _case("nan_of_negative_sign", torch.tensor([[1.0, -nan, inf, nan], [0.0, inf, -nan, nan]]), 1),
+        _case("infinities", infinities, 1),
+        _case("all_plus_infinity", torch.full((2, 66, 4), inf), 1),
+        _case("all_minus_infinity", torch.full((2, 66, 4), -inf), 1),
+        _case(
+            "largest_finite_after_infinity", torch.tensor([[inf, 3.4028234663852886e38], [-inf, -3.0e38]]), 1
+        ),
+        _case("signed_zeros_tie", signed_zeros, 1),
+        _case("denormals", denormals, 1),
+        _case("negative_denormals", -denormals, 1),
+    ]
+
+
+def _layout_cases():
+    base = torch.rand(6, 33, 14)
+    return [
+        _case("transposed_matrix", torch.rand(35, 66).t(), 1),
+        _case("permuted", base.permute(2, 0, 1), 1),
+        _case("strided_slice", base[1:, ::3, 1::2], 1),
+        _case("expanded_reduction", torch.rand(4, 1, 9).expand(4, 12, 9), 1),
+        _case("expanded_columns", torch.rand(4, 12, 1).expand(4, 12, 9), 1),
+        _case("offset_view", torch.rand(1000)[3:993].view(11, 90), 1),
+    ]
+
+
+def _shape_cases():
+    return [
+        _case("one_dimension", torch.rand(777), 0),
+        _case("one_element", torch.rand(1), 0),
+        _case("no_dimension", torch.rand(()), 0),
+        _case("size_one_reduction", torch.rand(5, 1, 6), 1),
+        _case("negative_dim", torch.rand(3, 20, 7), -2),
+        _case("first_dim", torch.rand(20, 3, 7), 0),
+        _case("five_dimensions", torch.rand(2, 3, 18, 2, 3), 2),
+        _case("empty_output", torch.rand(0, 5, 3), 1),
+        _case("empty_output_after", torch.rand(4, 5, 0), 1),
+        _case("empty_reduction", torch.rand(3, 0, 4), 1, "IndexError"),
+        _case("empty_reduction_and_output", torch.rand(0, 0), 1, "IndexError"),
+        _case("dim_out_of_range", torch.rand(3, 4), 2, "IndexError"),
+        _case("negative_dim_out_of_range", torch.rand(3, 4), -3, "IndexError"),
+    ]
