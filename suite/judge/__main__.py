@@ -1,0 +1,79 @@
+"""`python -m suite.judge`: reads a plan from standard input, writes events to standard output."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from suite.judge.plan import Entry, Plan, plan_from_json
+from suite.judge.worker_process import WorkerProcess
+
+PR_SET_PDEATHSIG = 1
+
+
+class Workers:
+    """Starts workers ahead of need: importing torch takes seconds and can overlap with what the judge does."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._ready: dict[str, WorkerProcess] = {}
+        self._start(plan.entries[0])
+        if plan.benches:
+            self._start(plan.reference_timer)
+
+    def take(self, entry: Entry) -> WorkerProcess:
+        """The worker of an entry. Without a clock to disturb, the next entry's worker starts at the same time."""
+        worker = self._ready.pop(entry.name, None) or self._spawn(entry)
+        if self._plan.device == "cpu":
+            following = self._plan.entries.index(entry) + 1
+            for waiting in self._plan.entries[following : following + 1]:
+                self._start(waiting)
+        return worker
+
+    def close(self) -> None:
+        """End the workers that nobody took."""
+        for worker in self._ready.values():
+            worker.close()
+        self._ready.clear()
+
+    def _start(self, entry: Entry) -> None:
+        self._ready[entry.name] = self._spawn(entry)
+
+    def _spawn(self, entry: Entry) -> WorkerProcess:
+        log = Path(self._plan.log_folder) / f"{entry.name}.log"
+        return WorkerProcess(self._plan.device, Path(entry.path), log)
+
+
+def _stop(_signal: int, _frame: Any) -> None:
+    """End through the `finally` blocks, which kill the workers."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+def main() -> None:
+    """Judge one plan. Standard output carries events alone: whatever else prints goes to standard error."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    events = os.dup(1)
+    os.dup2(2, 1)
+    plan = plan_from_json(sys.stdin.readline())
+    workers = Workers(plan)
+
+    def emit(event: dict[str, Any]) -> None:
+        os.write(events, json.dumps(event).encode() + b"\n")
+
+    try:
+        from suite.judge.session import Session  # after the workers' start: this imports torch
+
+        Session(plan, emit, workers.take).run()
+    finally:
+        workers.close()
+
+
+if __name__ == "__main__":
+    main()

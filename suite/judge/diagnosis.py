@@ -1,0 +1,66 @@
+"""From what a worker reported of an exception to a status and a reason of one or two lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.judge.worker_process import WorkerFailedError
+from suite.result import Status
+
+MAX_REASON = 400
+# Triton wraps what went wrong in a kernel; the cause says more.
+_WRAPPERS = {"CompilationError", "InterpreterError"}
+_COMPILE_TYPES = {
+    "CompilationError",
+    "CompileTimeAssertionFailure",
+    "ImportError",
+    "IndentationError",
+    "ModuleNotFoundError",
+    "OutOfResources",
+    "PTXASError",
+    "SyntaxError",
+    "UnsupportedLanguageConstruct",
+}
+_COMPILE_TEXTS = ("PassManager::run failed", "ptxas")
+_MEMORY_TYPES = {"MemoryError", "OutOfMemoryError"}
+_MEMORY_TEXTS = ("can't allocate memory", "CUDA out of memory")
+
+
+def diagnose(failure: WorkerFailedError) -> tuple[Status, str]:
+    """The status and the reason that a failed request earns its solution."""
+    if failure.error is None:
+        return failure.status, failure.reason
+    chain = _chain(failure.error)
+    kinds = {kind for kind, _ in chain}
+    text = "\n".join(message for _, message in chain)
+    if kinds & _MEMORY_TYPES or any(mark in text for mark in _MEMORY_TEXTS):
+        status = Status.OUT_OF_MEMORY
+    elif kinds & _COMPILE_TYPES or any(mark in text for mark in _COMPILE_TEXTS):
+        status = Status.COMPILE_ERROR
+    else:
+        status = Status.RUNTIME_ERROR
+    return status, _reason(chain, failure.error.get("line"))
+
+
+def _chain(error: dict[str, Any]) -> list[tuple[str, str]]:
+    """(type, message) from the outermost exception inwards. The worker's word is not trusted to be well formed."""
+    items = error.get("chain")
+    chain = [
+        (str(item.get("type", "Exception")), str(item.get("message", "")))
+        for item in (items if isinstance(items, list) else [])
+        if isinstance(item, dict)
+    ]
+    return chain or [("Exception", "the worker did not say which")]
+
+
+def _reason(chain: list[tuple[str, str]], line: Any) -> str:
+    kind, message = chain[0]
+    for inner_kind, inner_message in chain[1:]:
+        if kind not in _WRAPPERS:
+            break
+        kind, message = inner_kind, inner_message
+    lines = [piece.strip() for piece in message.splitlines() if piece.strip()]
+    # Triton's own messages show the source first and end with the cause; others begin with it.
+    cause = (lines[-1] if kind in _WRAPPERS else lines[0]) if lines else "(no message)"
+    where = f" (line {line})" if isinstance(line, int) else ""
+    return f"{kind}: {cause}"[:MAX_REASON] + where

@@ -1,0 +1,56 @@
+"""What the host asks of the judge, as one JSON object on its standard input."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A solution to judge. `class_name` is "Model" for the reference itself, which is judged by the same rules."""
+
+    name: str
+    path: str
+    class_name: str = "ModelNew"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run of one problem.
+
+    `checks` and `benches` map workload names to their axes; `samples` are the fewest and the most timed calls of a
+    workload; `used_mb` is the device memory in use before anything started, by the card's UUID.
+    """
+
+    folder: str
+    device: str
+    reference: str
+    entries: tuple[Entry, ...]
+    checks: dict[str, dict[str, Any]]
+    benches: dict[str, dict[str, Any]]
+    edge_cases: bool
+    samples: tuple[int, int]
+    timeout_s: float
+    log_folder: str
+    used_mb: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def reference_timer(self) -> Entry:
+        """The reference `Model` in a worker of its own, timed in turn with each solution."""
+        return Entry("reference-timer", self.reference, "Model")
+
+
+def plan_to_json(plan: Plan) -> str:
+    """One line of JSON."""
+    return json.dumps(dataclasses.asdict(plan))
+
+
+def plan_from_json(line: str) -> Plan:
+    """The inverse of `plan_to_json`."""
+    values = json.loads(line)
+    entries = tuple(Entry(**entry) for entry in values.pop("entries"))
+    fewest, most = values.pop("samples")
+    return Plan(entries=entries, samples=(fewest, most), **values)

@@ -1,0 +1,235 @@
+"""Carries out a plan: every solution in a worker of its own, one outcome for each workload.
+
+Events, one JSON object a line: `environment`, then per solution `progress` and `result`, at last `end`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite import gpus, roofline, stats
+from suite.judge.card import Card, clocks_from, environment
+from suite.judge.diagnosis import diagnose
+from suite.judge.exchange import CudaExchange, Exchange, FileExchange
+from suite.judge.plan import Entry, Plan
+from suite.judge.trial import Attached, Measurement, UnfitError, check_case, classes_of, measure
+from suite.judge.truth import Truth
+from suite.judge.worker_process import WorkerFailedError, WorkerProcess
+from suite.result import Correctness, Status
+
+Emit = Callable[[dict[str, Any]], None]
+Spawn = Callable[[Entry], WorkerProcess]
+PRETEND_CARD = gpus.RTX_4090
+FRESH_CHECKS = 2  # calls of each check workload, each with inputs of its own
+
+
+def pretend_card() -> dict[str, Any]:
+    """The RTX 4090 in the words of `torch.cuda.get_device_properties`, for solutions that run in the interpreter."""
+    gpu = PRETEND_CARD
+    major, minor = gpu.compute_capability
+    return {
+        "name": gpu.names[0],
+        "major": major,
+        "minor": minor,
+        "multi_processor_count": gpu.sm_count,
+        "total_memory": 24 * 10**9,
+        "L2_cache_size": gpu.l2_cache_mb << 20,
+        "shared_memory_per_block": 48 << 10,
+        "shared_memory_per_block_optin": gpu.smem_per_block_kb << 10,
+        "shared_memory_per_multiprocessor": gpu.smem_per_sm_kb << 10,
+        "regs_per_multiprocessor": gpu.registers_per_sm,
+        "max_threads_per_multi_processor": gpu.warps_per_sm * 32,
+        "warp_size": 32,
+        "clock_rate": gpu.boost_clock_mhz * 1000,
+    }
+
+
+class Session:
+    """One run of one problem in this process."""
+
+    def __init__(self, plan: Plan, emit: Emit, spawn: Spawn) -> None:
+        self._plan = plan
+        self._emit = emit
+        self._spawn = spawn
+        self._card = Card() if plan.device == "cuda" else None
+        self._environment = environment(self._card)
+        self._truth = Truth(Path(plan.folder), plan.device)
+        self._reference: WorkerProcess | None = None
+
+    def run(self) -> None:
+        """Judge every entry of the plan."""
+        self._emit({"event": "environment", "environment": dataclasses.asdict(self._environment)})
+        try:
+            for entry in self._plan.entries:
+                self._judge(entry)
+        finally:
+            if self._reference is not None:
+                self._reference.close()
+        self._emit({"event": "end"})
+
+    def _judge(self, entry: Entry) -> None:
+        worker = self._spawn(entry)
+        workload = (
+            "check" if self._plan.checks or self._plan.edge_cases else next(iter(self._plan.benches), "check")
+        )
+        try:
+            self._progress(entry, "loading", 0, 1)
+            self._start(entry, worker)
+            if self._plan.checks or self._plan.edge_cases:
+                self._check(entry, worker)
+            for workload in self._plan.benches:  # noqa: B007 - the name is needed when this one fails
+                self._bench(entry, worker, workload)
+        except UnfitError as error:
+            self._failed(entry, worker, workload, error.status, error.reason)
+        except WorkerFailedError as failure:
+            self._failed(entry, worker, workload, *diagnose(failure))
+        finally:
+            worker.close()
+
+    def _start(self, entry: Entry, worker: WorkerProcess) -> None:
+        card = pretend_card() if self._plan.device == "cpu" else None
+        path = str(worker.solution)
+        worker.request("start", self._plan.timeout_s, path=path, class_name=entry.class_name, card=card)
+
+    def _check(self, entry: Entry, worker: WorkerProcess) -> None:
+        exchange = self._exchange(worker)
+        attached = Attached(worker, "solution", self._plan.timeout_s)
+        measurement = Measurement()
+        total = len(self._plan.checks) + self._plan.edge_cases
+        for done, (name, axes) in enumerate(self._plan.checks.items()):
+            self._progress(entry, name, done, total)
+            for _ in range(FRESH_CHECKS):
+                case = self._truth.fresh_case(name, axes, exchange)
+                self._check_case(attached, case, measurement, exchange)
+        if self._plan.edge_cases:
+            self._progress(entry, "edge cases", total - 1, total)
+            for case in self._truth.edge_cases(exchange):
+                self._check_case(attached, case, measurement, exchange)
+        attached.detach()
+        exchange.release()
+        self._passed(entry, "check", {}, measurement, {})
+
+    def _check_case(
+        self, attached: Attached, case: Any, measurement: Measurement, exchange: Exchange
+    ) -> None:
+        try:
+            verdicts = check_case(attached, case, self._truth, exchange)
+        except UnfitError as error:
+            raise UnfitError(error.status, f"{case.name}: {error.reason}") from error
+        except WorkerFailedError as failure:
+            status, reason = diagnose(failure)
+            raise UnfitError(status, f"{case.name}: {reason}") from failure
+        measurement.note(verdicts, classes_of(self._truth))
+
+    def _bench(self, entry: Entry, worker: WorkerProcess, workload: str) -> None:
+        assert self._card is not None
+        self._progress(entry, workload, 0, 1)
+        axes = self._plan.benches[workload]
+        exchange = CudaExchange()
+        solution = Attached(worker, "solution", self._plan.timeout_s)
+        reference = Attached(self._reference_worker(), "reference", self._plan.timeout_s)
+        measurement = measure(
+            solution,
+            reference,
+            self._truth,
+            exchange,
+            self._card,
+            name=workload,
+            axes=axes,
+            samples=self._plan.samples,
+        )
+        for attached in (solution, reference):
+            attached.detach()
+            attached.outputs = []
+        exchange.release()
+        self._passed(entry, workload, axes, measurement, self._timing(axes, measurement))
+
+    def _timing(self, axes: dict[str, Any], measurement: Measurement) -> dict[str, Any]:
+        latency_ms = stats.median(measurement.samples_ms)
+        bytes_moved, flops = self._truth.work(axes)
+        gpu = gpus.find_gpu(self._environment.gpu or "", self._environment.sm_count)
+        if gpu is not None:
+            floor_ms = roofline.floor_ms(bytes_moved, flops, gpu)
+            if latency_ms < floor_ms:
+                raise UnfitError(
+                    Status.IMPOSSIBLE,
+                    f"{latency_ms:.4f} ms is below the speed of light of {gpu.name}, {floor_ms:.4f} ms",
+                )
+        low, high = stats.median_ci(measurement.samples_ms)
+        noisy = (high - low) / 2 > 0.005 * latency_ms
+        clocks = clocks_from(measurement.clock_states)
+        return {
+            "latency_ms": latency_ms,
+            "latency_ci_ms": [low, high],
+            "samples_ms": measurement.samples_ms,
+            "reference_latency_ms": stats.median(measurement.reference_samples_ms),
+            "reference_samples_ms": measurement.reference_samples_ms,
+            "bytes_moved": bytes_moved,
+            "flops": flops,
+            "precision": measurement.precision,
+            "peak_gpu_memory_mb": self._peak_memory_mb(measurement),
+            "clocks": None if clocks is None else dataclasses.asdict(clocks),
+            "flags": ["noisy"] if noisy else [],
+        }
+
+    def _peak_memory_mb(self, measurement: Measurement) -> int | None:
+        before_mb = self._plan.used_mb.get(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
+        if before_mb is None or measurement.peak_used_mb is None:
+            return None
+        return measurement.peak_used_mb - before_mb
+
+    def _reference_worker(self) -> WorkerProcess:
+        if self._reference is None:
+            entry = self._plan.reference_timer
+            self._reference = self._spawn(entry)
+            self._start(entry, self._reference)
+        return self._reference
+
+    def _exchange(self, worker: WorkerProcess) -> Exchange:
+        return CudaExchange() if self._plan.device == "cuda" else FileExchange(worker.directory)
+
+    def _progress(self, entry: Entry, text: str, done: int, total: int) -> None:
+        self._emit({"event": "progress", "solution": entry.name, "text": text, "done": done, "total": total})
+
+    def _passed(
+        self,
+        entry: Entry,
+        workload: str,
+        axes: dict[str, Any],
+        measurement: Measurement,
+        fields: dict[str, Any],
+    ) -> None:
+        correctness = Correctness(measurement.outputs_checked, measurement.largest_error)
+        self._emit(
+            {
+                "event": "result",
+                "solution": entry.name,
+                "workload": workload,
+                "axes": axes,
+                "status": Status.PASSED,
+                "correctness": dataclasses.asdict(correctness),
+                **fields,
+            }
+        )
+
+    def _failed(
+        self, entry: Entry, worker: WorkerProcess, workload: str, status: Status, reason: str
+    ) -> None:
+        self._emit(
+            {
+                "event": "result",
+                "solution": entry.name,
+                "workload": workload,
+                "axes": self._plan.benches.get(workload, {}),
+                "status": status,
+                "reason": reason,
+                "log": str(worker.log),
+            }
+        )
+        gc.collect()  # tensors in the traceback hold shared memory

@@ -1,0 +1,177 @@
+"""Starts, asks and ends the process that runs one solution.
+
+Everything that comes back is untrusted: lines are bounded, each has a deadline, and a reply must fit its request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from suite.result import Status
+from suite.worker.protocol import MAX_LINE_BYTES
+
+WORKER_PACKAGE = Path(__file__).resolve().parent.parent / "worker"
+# What a solution may need of the environment: the driver's libraries and the compiler that Triton's launcher is built with.
+PASSED_ENVIRONMENT = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "CC",
+    "LANG",
+    "LC_ALL",
+)
+
+
+class WorkerFailedError(Exception):
+    """The worker did not do what was asked.
+
+    `status` says how it counts, `error` holds what the solution raised (see `suite.worker.__main__`), if it did.
+    """
+
+    def __init__(self, status: Status, reason: str, error: dict[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.error = error
+
+
+class WorkerProcess:
+    """One worker with a private directory that holds its code, its temporary files and its compiler cache."""
+
+    def __init__(self, device: str, solution: Path, log: Path) -> None:
+        self.log = log
+        self.directory = Path(tempfile.mkdtemp(prefix="bench-worker-"))
+        self.solution = self._stage(solution)
+        self._sequence = 0
+        self._pending = b""
+        requests_read, self._requests = os.pipe()
+        self._replies, replies_write = os.pipe()
+        os.set_blocking(self._replies, False)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "suite.worker", device, str(requests_read), str(replies_write)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(requests_read, replies_write),
+                cwd=self.directory,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        os.close(requests_read)
+        os.close(replies_write)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._replies, selectors.EVENT_READ)
+
+    def request(self, op: str, timeout_s: float, **fields: Any) -> dict[str, Any]:
+        """Send one request and return its reply.
+
+        Raises:
+            WorkerFailedError: an exception in the solution, a missed deadline, a dead worker, or a reply that breaks the
+                protocol.
+        """
+        self._sequence += 1
+        message = json.dumps({"seq": self._sequence, "op": op, **fields}).encode() + b"\n"
+        try:
+            os.write(self._requests, message)
+        except BrokenPipeError:
+            raise self._death(op) from None
+        reply = self._read_reply(op, timeout_s)
+        if reply["ok"]:
+            return reply
+        error = reply["error"]
+        raise WorkerFailedError(Status.RUNTIME_ERROR, f"exception during {op}", error)
+
+    def close(self) -> None:
+        """Kill the worker with all its children and remove its directory."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        try:
+            # Children that outlived the worker are still in its session.
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._selector.close()
+        os.close(self._requests)
+        os.close(self._replies)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _stage(self, solution: Path) -> Path:
+        package = self.directory / "suite"
+        shutil.copytree(WORKER_PACKAGE, package / "worker", ignore=shutil.ignore_patterns("__pycache__"))
+        (package / "__init__.py").touch()
+        (self.directory / "tmp").mkdir()
+        return Path(shutil.copy(solution, self.directory / f"{solution.stem}.py"))
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
+        paths = [str(self.directory), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {
+            **kept,
+            "HOME": str(self.directory / "tmp"),
+            "TMPDIR": str(self.directory / "tmp"),
+            "TRITON_CACHE_DIR": str(self.directory / "tmp" / "triton"),
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def _read_reply(self, op: str, timeout_s: float) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._pending:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not self._selector.select(remaining):
+                raise WorkerFailedError(Status.TIMEOUT, f"no answer to {op!r} within {timeout_s:g} s")
+            try:
+                data = os.read(self._replies, MAX_LINE_BYTES)
+            except BlockingIOError:
+                continue
+            if not data:
+                raise self._death(op)
+            self._pending += data
+            if len(self._pending) > MAX_LINE_BYTES:
+                raise WorkerFailedError(Status.REJECTED, f"protocol: a reply of over {MAX_LINE_BYTES} bytes")
+        line, self._pending = self._pending.split(b"\n", 1)
+        if self._pending:
+            raise WorkerFailedError(Status.REJECTED, f"protocol: more than one reply to {op!r}")
+        return self._validated(line, op)
+
+    def _validated(self, line: bytes, op: str) -> dict[str, Any]:
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            reply = None
+        if (
+            not isinstance(reply, dict)
+            or reply.get("seq") != self._sequence
+            or not isinstance(reply.get("ok"), bool)
+            or (not reply["ok"] and not isinstance(reply.get("error"), dict))
+        ):
+            raise WorkerFailedError(Status.REJECTED, f"protocol: the reply to {op!r} is malformed")
+        return reply
+
+    def _death(self, op: str) -> WorkerFailedError:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return WorkerFailedError(Status.REJECTED, f"protocol: the worker closed its pipe during {op!r}")
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " (often the kernel running out of memory)" if -code == signal.SIGKILL else ""
+            return WorkerFailedError(
+                Status.RUNTIME_ERROR, f"the process was killed by {name} during {op!r}{hint}"
+            )
+        return WorkerFailedError(Status.RUNTIME_ERROR, f"the process exited with code {code} during {op!r}")

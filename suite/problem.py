@@ -1,0 +1,126 @@
+"""Problem folders, read without importing them: the host has no torch."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from suite.names import did_you_mean
+
+TIERS = ("check", "bench")
+SEED = "seed"
+
+
+class ProblemFolderError(ValueError):
+    """A problem folder breaks its contract; the message names the file, what was seen and what was expected."""
+
+
+class UnknownNameError(LookupError):
+    """No problem, workload or solution of that name; the message lists what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One shape binding of a problem: `axes` are the keywords of its generators."""
+
+    name: str
+    tier: str
+    axes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A folder under `problems`."""
+
+    name: str
+    folder: Path
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """All workloads in the order of the file.
+
+        Raises:
+            ProblemFolderError: WORKLOADS is missing, not a literal, or breaks the contract.
+        """
+        path = self.folder / "inputs.py"
+        return tuple(_workload(path, name, entry) for name, entry in _literal(path, "WORKLOADS").items())
+
+    @property
+    def bench_workloads(self) -> tuple[str, ...]:
+        """Names of the workloads that are timed."""
+        return tuple(workload.name for workload in self.workloads if workload.tier == "bench")
+
+    @property
+    def reference(self) -> Path:
+        """The file with the reference `Model`."""
+        return self.folder / "reference.py"
+
+    @property
+    def description(self) -> str:
+        """The first paragraph of the README below its title; empty without one."""
+        readme = self.folder / "README.md"
+        paragraphs = readme.read_text(encoding="utf-8").split("\n\n") if readme.is_file() else []
+        plain = (" ".join(paragraph.split()) for paragraph in paragraphs)
+        return next((paragraph for paragraph in plain if paragraph and not paragraph.startswith("#")), "")
+
+    def workload(self, name: str) -> Workload:
+        """The workload of that name.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        for workload in self.workloads:
+            if workload.name == name:
+                return workload
+        names = [workload.name for workload in self.workloads]
+        raise UnknownNameError(f"problem {self.name!r} has no workload {name!r}{did_you_mean(name, names)}")
+
+
+def find_problems(root: Path) -> list[Problem]:
+    """All problem folders under `root`/problems, by name."""
+    return [
+        Problem(inputs.parent.name, inputs.parent)
+        for inputs in sorted((root / "problems").glob("*/inputs.py"))
+    ]
+
+
+def find_problem(root: Path, name: str) -> Problem:
+    """The problem of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    problems = find_problems(root)
+    for problem in problems:
+        if problem.name == name:
+            return problem
+    raise UnknownNameError(f"there is no problem {name!r}{did_you_mean(name, [p.name for p in problems])}")
+
+
+def _literal(path: Path, name: str) -> dict[str, Any]:
+    """The value of a module's top-level literal, without running the module."""
+    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            value = getattr(node, "value", None)
+            try:
+                literal = ast.literal_eval(value) if isinstance(value, ast.expr) else None
+            except ValueError as error:
+                raise ProblemFolderError(f"{path}: {name} must be a literal: {error}") from error
+            if isinstance(literal, dict) and literal:
+                return literal
+            raise ProblemFolderError(f"{path}: {name} must be a dict with at least one entry")
+    raise ProblemFolderError(f"{path}: {name} is missing")
+
+
+def _workload(path: Path, name: Any, entry: Any) -> Workload:
+    if not isinstance(entry, dict) or set(entry) != {"tier", "axes"} or entry["tier"] not in TIERS:
+        raise ProblemFolderError(
+            f"{path}: workload {name!r} must be {{'tier': 'check' or 'bench', 'axes': {{...}}}}, found {entry!r}"
+        )
+    if name == SEED and entry["tier"] != "bench":
+        raise ProblemFolderError(f"{path}: workload 'seed' must be of tier 'bench'")
+    return Workload(name, entry["tier"], entry["axes"])

@@ -1,0 +1,235 @@
+"""The host's side of a run: plan it, start a judge, turn its events into results. Imports neither torch nor Triton."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.gpus import slugify
+from suite.judge.plan import Entry, Plan, plan_to_json
+from suite.machine import used_memory_mb
+from suite.problem import SEED, Problem, Workload
+from suite.result import Clocks, Correctness, Environment, Result, Status
+from suite.solution import Solution
+
+FULL_SAMPLES = (30, 100)
+QUICK_SAMPLES = (15, 15)
+QUICK_CHECKS = 4
+STOP_GRACE_S = 10.0
+
+
+class JudgeError(RuntimeError):
+    """The judge ended before its plan did; the message shows the end of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run: which workloads (none: all), and how thoroughly."""
+
+    device: str
+    """"cuda" or "cpu"."""
+    workloads: tuple[str, ...] = ()
+    quick: bool = False
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the judge is doing now."""
+
+    solution: str
+    text: str
+    done: int
+    total: int
+
+
+def make_plan(
+    root: Path, problem: Problem, solutions: list[Solution], options: RunOptions, run_id: str
+) -> Plan:
+    """Which workloads are checked and which are timed.
+
+    Named workloads are run alone. Otherwise a GPU runs the check tier with its edge cases, then the bench tier; `quick`
+    leaves the seed workload there. A CPU runs the check tier, `quick` its first few.
+
+    Raises:
+        UnknownNameError: a named workload does not exist.
+    """
+    chosen = [problem.workload(name) for name in options.workloads if name != "check"]
+    if not options.workloads:
+        chosen = list(problem.workloads)
+    if options.quick and not options.workloads:
+        seed = [workload for workload in chosen if workload.name == SEED and options.device == "cuda"]
+        chosen = seed or [workload for workload in chosen if workload.tier == "check"][:QUICK_CHECKS]
+    if "check" in options.workloads:
+        chosen += [workload for workload in problem.workloads if workload.tier == "check"]
+    benches = [workload for workload in chosen if workload.tier == "bench" and options.device == "cuda"]
+    return Plan(
+        folder=str(problem.folder.resolve()),
+        device=options.device,
+        reference=str(problem.reference.resolve()),
+        entries=tuple(Entry(s.name, str(s.path), s.class_name) for s in solutions),
+        checks=_axes(workload for workload in chosen if workload.tier == "check"),
+        benches=_axes(benches),
+        edge_cases="check" in options.workloads or not (options.workloads or options.quick),
+        samples=QUICK_SAMPLES if options.quick else FULL_SAMPLES,
+        timeout_s=options.timeout_s,
+        log_folder=str(root / "reports" / "logs" / run_id),
+        used_mb=used_memory_mb() if options.device == "cuda" else {},
+    )
+
+
+def run(
+    root: Path,
+    problem: Problem,
+    solutions: list[Solution],
+    options: RunOptions,
+    on_progress: Callable[[Progress], None],
+) -> Iterator[Result]:
+    """Judge `solutions` and yield each result as soon as it is known.
+
+    Closing the iterator, or an exception in the caller such as KeyboardInterrupt, ends the judge and its workers.
+
+    Raises:
+        JudgeError: the judge died; what it had measured was yielded before.
+    """
+    run_id = new_run_id()
+    plan = make_plan(root, problem, solutions, options, run_id)
+    by_name = {solution.name: solution for solution in solutions}
+    environment: Environment | None = None
+    ended = False
+    with _judge(root, plan) as events:
+        for event in events:
+            if event["event"] == "environment":
+                environment = Environment(**event["environment"])
+            elif event["event"] == "progress":
+                on_progress(Progress(event["solution"], event["text"], event["done"], event["total"]))
+            elif event["event"] == "result":
+                assert environment is not None
+                yield _result(run_id, problem, by_name[event["solution"]], environment, event, root)
+            elif event["event"] == "end":
+                ended = True
+    if not ended:
+        raise JudgeError(events.last_words())
+
+
+def new_run_id() -> str:
+    """Sortable by time, unique across machines."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+class _judge:  # noqa: N801 - used as a function with `with`
+    """Starts the judge and iterates over its events."""
+
+    def __init__(self, root: Path, plan: Plan) -> None:
+        self._log = Path(plan.log_folder) / "judge.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._root = root
+        self._plan = plan
+
+    def __enter__(self) -> _judge:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "suite.judge"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self._root,
+                env={**os.environ, "PYTHONPATH": _python_path()},
+                start_new_session=True,  # Ctrl-C reaches the host alone, which ends the judge in order
+            )
+        assert self._process.stdin is not None
+        self._process.stdin.write(plan_to_json(self._plan).encode() + b"\n")
+        self._process.stdin.close()
+        return self
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            yield json.loads(line)
+
+    def __exit__(self, *_exception: object) -> None:
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        if self._process.poll() is None:
+            try:
+                self._process.wait(timeout=STOP_GRACE_S if _exception[0] is None else 0.1)
+            except subprocess.TimeoutExpired:
+                self._end()
+        if not self._log.stat().st_size:
+            self._log.unlink()
+
+    def _end(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """Why the judge ended, from its log."""
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        lines = [line for line in text.splitlines() if line.strip()]
+        end = lines[-1] if lines else f"exit code {self._process.returncode}"
+        return f"the judge ended early: {end} (log: {self._log})"
+
+
+def _python_path() -> str:
+    """Where this process found the suite, first."""
+    here = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _axes(workloads: Iterator[Workload] | list[Workload]) -> dict[str, dict[str, Any]]:
+    return {workload.name: workload.axes for workload in workloads}
+
+
+def _result(
+    run_id: str,
+    problem: Problem,
+    solution: Solution,
+    environment: Environment,
+    event: dict[str, Any],
+    root: Path,
+) -> Result:
+    correctness, clocks, interval = event.get("correctness"), event.get("clocks"), event.get("latency_ci_ms")
+    log = event.get("log")
+    return Result(
+        run_id=run_id,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        problem=problem.name,
+        workload=event["workload"],
+        axes=event["axes"],
+        solution=solution.name,
+        sha256=solution.sha256,
+        author=solution.author,
+        stage=solution.stage,
+        device=slugify(environment.gpu) if environment.gpu else "cpu",
+        status=Status(event["status"]),
+        reason=event.get("reason"),
+        correctness=Correctness(**correctness) if correctness else None,
+        latency_ms=event.get("latency_ms"),
+        latency_ci_ms=(interval[0], interval[1]) if interval else None,
+        samples_ms=tuple(event.get("samples_ms", ())),
+        reference_latency_ms=event.get("reference_latency_ms"),
+        reference_samples_ms=tuple(event.get("reference_samples_ms", ())),
+        bytes_moved=event.get("bytes_moved"),
+        flops=event.get("flops"),
+        precision=event.get("precision"),
+        peak_gpu_memory_mb=event.get("peak_gpu_memory_mb"),
+        sandbox="none",
+        clocks=Clocks(**{name: tuple(column) for name, column in clocks.items()}) if clocks else None,
+        environment=environment,
+        flags=tuple(event.get("flags", ())),
+        log=os.path.relpath(log, root) if log else None,
+    )

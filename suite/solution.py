@@ -1,0 +1,116 @@
+"""Solution files: the four graded ones of a problem, submitted ones, and the reference itself. Never imported here."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.names import did_you_mean
+from suite.problem import Problem, UnknownNameError
+
+STAGES = {"baseline": "baseline", "grid_stage": "grid", "block_stage": "block", "final": "final"}
+MAX_BYTES = 1_000_000
+_HEADER = re.compile(r"^#\s*(author|idea):\s*(.+?)\s*$", re.MULTILINE)
+
+
+class SolutionFileError(ValueError):
+    """A file cannot be a solution; the message says why and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One file. `stage` is a graded stage, "submitted" or "reference"; `class_name` is what the worker builds."""
+
+    name: str
+    path: Path
+    stage: str
+    sha256: str
+    author: str | None
+    idea: str | None
+    class_name: str = "ModelNew"
+
+
+def read_solution(path: Path, *, name: str | None = None, stage: str = "submitted") -> Solution:
+    """The solution in `path`, hashed as it is. What stands in the file is the worker's to find out.
+
+    Raises:
+        SolutionFileError: the file is missing or over 1 MB.
+    """
+    if not path.is_file():
+        raise SolutionFileError(f"{path}: no such file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise SolutionFileError(f"{path}: {size} bytes; a solution may have {MAX_BYTES}")
+    source = path.read_bytes()
+    header: dict[str, str] = {}
+    for key, value in _HEADER.findall(source.decode(errors="replace")):
+        header.setdefault(key, value[:80])
+    return Solution(
+        name=name or path.stem,
+        path=path.resolve(),
+        stage=stage,
+        sha256=hashlib.sha256(source).hexdigest(),
+        author="torch" if stage == "reference" else header.get("author"),
+        idea=header.get("idea"),
+        class_name="Model" if stage == "reference" else "ModelNew",
+    )
+
+
+def find_solutions(root: Path, problem: Problem) -> list[Solution]:
+    """The reference, the graded stages that exist, then the submitted files by name.
+
+    Raises:
+        SolutionFileError: one of them is over 1 MB.
+    """
+    found = [read_solution(problem.reference, name="reference", stage="reference")]
+    for stem, stage in STAGES.items():
+        path = problem.folder / f"{stem}.py"
+        if path.is_file():
+            found.append(read_solution(path, stage=stage))
+    submitted = sorted((root / "solutions" / problem.name).glob("*.py"))
+    return found + [read_solution(path) for path in submitted]
+
+
+def select_solution(root: Path, problem: Problem, name: str) -> Solution:
+    """The solution that `name` means: a name from `find_solutions`, or the path of a file.
+
+    Raises:
+        UnknownNameError: neither.
+        SolutionFileError: the file cannot be a solution.
+    """
+    found = find_solutions(root, problem)
+    for solution in found:
+        if solution.name == name:
+            return solution
+    path = Path(name)
+    if path.suffix == ".py" or "/" in name:
+        return read_solution(path)
+    names = [solution.name for solution in found]
+    raise UnknownNameError(
+        f"problem {problem.name!r} has no solution {name!r}{did_you_mean(name, names)} (a path must end in .py)"
+    )
+
+
+def require_solution_form(path: Path) -> None:
+    """Refuse a file that cannot be a solution before anything runs.
+
+    Raises:
+        SolutionFileError: missing, over 1 MB, not UTF-8, not Python, or without a top-level class `ModelNew`.
+    """
+    read_solution(path)
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise SolutionFileError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
+    except SyntaxError as error:
+        raise SolutionFileError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
+    except ValueError as error:
+        raise SolutionFileError(f"{path}: not Python: {error}") from error
+    if not any(isinstance(node, ast.ClassDef) and node.name == "ModelNew" for node in tree.body):
+        raise SolutionFileError(
+            f"{path}: no class ModelNew; a solution defines `class ModelNew(torch.nn.Module)` "
+            "with the signature of the problem's Model"
+        )

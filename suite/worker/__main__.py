@@ -1,0 +1,92 @@
+"""`python -m suite.worker DEVICE READ_FD WRITE_FD`: serve one solution until the pipe closes."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from typing import Any
+
+from suite.worker.protocol import MAX_TEXT
+
+PR_SET_PDEATHSIG = 1
+MAX_FILE_BYTES = 256 << 20
+# The interpreter needs little; a runaway allocation must fail in the solution before it takes the machine down.
+# With CUDA no such limit is possible: the driver reserves address space for all of the machine's memory.
+CPU_ADDRESS_SPACE_BYTES = 16 << 30
+
+
+def shorten(text: str, limit: int = MAX_TEXT) -> str:
+    """Keep the head and the tail of a long text; a compiler's cause stands in one of them."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit // 4]}\n[...]\n{text[-(limit - limit // 4) :]}"
+
+
+def describe_error(error: BaseException, solution_path: str | None) -> dict[str, Any]:
+    """An exception as JSON: the chain of causes, outermost first, and where in the solution it arose."""
+    chain: list[dict[str, str]] = []
+    line: int | None = None
+    current: BaseException | None = error
+    while current is not None and len(chain) < 5:
+        chain.append({"type": type(current).__name__, "message": shorten(str(current))})
+        for frame in traceback.extract_tb(current.__traceback__):
+            if frame.filename == solution_path:
+                line = frame.lineno
+        current = current.__cause__ or current.__context__
+    if isinstance(error, SyntaxError) and error.filename == solution_path:
+        line = error.lineno
+    return {"chain": chain, "line": line}
+
+
+def limit_process(device: str) -> None:
+    """Die with the judge, be the first to go when memory runs out, and leave no core dump."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
+    if device == "cpu":
+        resource.setrlimit(resource.RLIMIT_AS, (CPU_ADDRESS_SPACE_BYTES, CPU_ADDRESS_SPACE_BYTES))
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - not a path of ours
+        file.write("1000")
+
+
+def serve(device: str, requests: int, replies: int) -> None:
+    """Answer requests until the judge closes the pipe."""
+    from suite.worker.solution_host import SolutionHost
+
+    host = SolutionHost(device)
+    solution_path: str | None = None
+    with os.fdopen(requests, "rb") as lines:
+        for line in lines:
+            request = json.loads(line)
+            solution_path = request.get("path", solution_path)
+            reply: dict[str, Any]
+            try:
+                reply = {"ok": True, **host.handle(request)}
+            except BaseException as error:
+                traceback.print_exc()
+                reply = {"ok": False, "error": describe_error(error, solution_path)}
+            sys.stdout.flush()
+            os.write(replies, json.dumps({"seq": request["seq"], **reply}).encode() + b"\n")
+
+
+def main() -> None:
+    """Set the process up before torch and Triton are imported, then serve."""
+    device = sys.argv[1]
+    requests, replies = int(sys.argv[2]), int(sys.argv[3])
+    limit_process(device)
+    if device == "cpu":
+        os.environ["TRITON_INTERPRET"] = "1"
+    os.set_inheritable(requests, False)
+    os.set_inheritable(replies, False)
+    serve(device, requests, replies)
+    # Threads and atexit handlers of the solution have no say in when this process ends.
+    os._exit(0)
+
+
+main()

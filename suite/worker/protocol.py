@@ -1,0 +1,62 @@
+"""What judge and worker say to each other: one JSON object a line, one reply to each request.
+
+Requests (judge to worker) carry `seq` and `op`:
+
+- `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
+- `init`: `init_inputs`. Builds the model.
+- `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.
+- `call`: `timed`. Runs the model once and copies its outputs into the shared buffers.
+- `detach`: unmaps them.
+
+A reply repeats `seq` and has either `ok` true with the fields of its request, or `ok` false with an `error`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+MAX_LINE_BYTES = 1 << 16
+MAX_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSpec:
+    """A block of memory that both processes map.
+
+    kind "cuda_ipc": `handle` is the hexadecimal CUDA IPC handle of a device allocation.
+    kind "file": `handle` is the path of a file in the worker's directory.
+    """
+
+    kind: str
+    handle: str
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor within a shared buffer. `buffer` is None for a tensor without elements."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset_bytes: int
+    buffer: BufferSpec | None
+
+
+def spec_to_json(spec: TensorSpec) -> dict[str, Any]:
+    """The JSON form of a `TensorSpec`."""
+    return dataclasses.asdict(spec)
+
+
+def spec_from_json(values: dict[str, Any]) -> TensorSpec:
+    """The inverse of `spec_to_json`."""
+    buffer = values["buffer"]
+    return TensorSpec(
+        dtype=values["dtype"],
+        shape=tuple(values["shape"]),
+        stride=tuple(values["stride"]),
+        offset_bytes=values["offset_bytes"],
+        buffer=None if buffer is None else BufferSpec(**buffer),
+    )

@@ -1,0 +1,126 @@
+"""Loads one solution and calls it on the shared buffers."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.worker.buffers import SharedBuffers
+from suite.worker.clock import ColdClock
+from suite.worker.pretend_cuda import PretendCuda, install
+from suite.worker.protocol import TensorSpec, spec_from_json
+
+MODULE_NAME = "solution"
+MAX_OUTPUTS_DESCRIBED = 64
+
+
+def describe(value: Any) -> dict[str, Any]:
+    """What the judge needs to know of one output."""
+    if type(value) is not torch.Tensor:
+        return {"type": type(value).__name__}
+    return {
+        "type": "Tensor",
+        "dtype": str(value.dtype).removeprefix("torch."),
+        "shape": list(value.shape),
+        "device": value.device.type,
+    }
+
+
+class SolutionHost:
+    """One solution in this process: the operations that the judge may ask for."""
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        self._buffers = SharedBuffers()
+        self._inputs: list[torch.Tensor] = []
+        self._outputs: list[torch.Tensor] = []
+        self._output_specs: list[TensorSpec] = []
+        self._class: Callable[..., Any] | None = None
+        self._model: Any = None
+        self._clock = ColdClock() if device == "cuda" else None
+
+    def handle(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one request and return the fields of its reply.
+
+        Raises:
+            BaseException: whatever the solution raised.
+        """
+        operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "start": self._start,
+            "init": self._init,
+            "attach": self._attach,
+            "call": self._call,
+            "detach": self._detach,
+        }
+        return operations[request["op"]](request)
+
+    def _pretend(self) -> contextlib.AbstractContextManager[Any]:
+        return PretendCuda() if self._device.type == "cpu" else contextlib.nullcontext()
+
+    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._device.type == "cpu":
+            install(request["card"])
+        path = Path(request["path"])
+        spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[MODULE_NAME] = module
+        with self._pretend():
+            spec.loader.exec_module(module)
+        self._class = getattr(module, request["class_name"], None)
+        if self._class is None:
+            raise ImportError(f"the file defines no class {request['class_name']}")
+        return {}
+
+    def _init(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._class is not None
+        with self._pretend(), torch.no_grad():
+            self._model = self._class(*request["init_inputs"])
+        return {}
+
+    def _attach(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._detach(request)
+        self._inputs = [self._buffers.tensor(spec_from_json(s), self._device) for s in request["inputs"]]
+        self._output_specs = [spec_from_json(s) for s in request["outputs"]]
+        self._outputs = [self._buffers.tensor(spec, self._device) for spec in self._output_specs]
+        return {}
+
+    def _detach(self, _request: dict[str, Any]) -> dict[str, Any]:
+        self._inputs, self._outputs = [], []
+        self._buffers.close()
+        return {}
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        latency_ms = None
+        with self._pretend(), torch.no_grad():
+            if self._clock is not None and request["timed"]:
+                value, latency_ms = self._clock.time(lambda: self._model(*self._inputs))
+            else:
+                value = self._model(*self._inputs)
+                torch.cuda.synchronize()  # errors of an asynchronous launch belong to this call
+        values = list(value) if type(value) in (tuple, list) else [value]
+        described = [describe(item) for item in values[:MAX_OUTPUTS_DESCRIBED]]
+        copied = self._copy(values) if request["copy"] else False
+        return {"outputs": described, "copied": copied, "latency_ms": latency_ms}
+
+    def _copy(self, values: list[Any]) -> bool:
+        """Copy the outputs into the shared buffers if each is what the judge expects; says whether it did."""
+        fits = len(values) == len(self._outputs) and all(
+            type(value) is torch.Tensor
+            and value.dtype == output.dtype
+            and value.shape == output.shape
+            and value.device.type == output.device.type
+            for value, output in zip(values, self._outputs, strict=True)
+        )
+        if fits:
+            for value, output in zip(values, self._outputs, strict=True):
+                output.copy_(value)
+            if self._device.type == "cuda":
+                torch.cuda.synchronize()
+        return fits
