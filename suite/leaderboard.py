@@ -1,0 +1,164 @@
+"""Results to ranked rows. The one place that ranks; tables and pages only show what stands in a `Board`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from suite.gpus import GpuSpec, find_gpu
+from suite.result import Environment, Result, Status
+from suite.rows import Row, latency_ci, looseness, make_row
+from suite.stats import shared_ranks
+
+CHECK = "check"
+"""The workload name under which a problem's whole check tier is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One workload that a solution did not pass."""
+
+    solution: str
+    author: str | None
+    stage: str
+    status: Status
+    workload: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The standing of one problem on one device."""
+
+    problem: str
+    device: str
+    gpu: GpuSpec | None
+    workloads: tuple[str, ...]
+    """The bench workloads that at least one row was timed on."""
+    rows: tuple[Row, ...]
+    """Each precision class apart, tightest first: its ranked rows, then its incomplete and untimed ones."""
+    failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+    newest: str
+    """When the newest result was made."""
+    environment: Environment
+    """Of the newest result."""
+
+
+def latest(results: Iterable[Result]) -> list[Result]:
+    """The newest result of each workload, from the newest version of each solution's file alone.
+
+    "Newest" is by `created`, then by position: what an older file did on a workload says nothing about the
+    newer file.
+    """
+    results = list(results)
+    files: dict[tuple[str, str, str], Result] = {}
+    for result in results:
+        key = (result.device, result.problem, result.solution)
+        if key not in files or result.created >= files[key].created:
+            files[key] = result
+    newest: dict[tuple[str, str, str, str], Result] = {}
+    for result in results:
+        key = (result.device, result.problem, result.solution)
+        if result.sha256 == files[key].sha256:
+            cell = (*key, result.workload)
+            if cell not in newest or result.created >= newest[cell].created:
+                newest[cell] = result
+    return list(newest.values())
+
+
+def board(results: Iterable[Result], device: str, workloads: Sequence[str]) -> Board:
+    """The board of one problem on one device, over the named bench workloads.
+
+    A solution that failed anything is a failure and no row: correct before fast. `unsupported` is the
+    exception, it says nothing about the solution and only leaves its row without that workload.
+
+    Raises:
+        ValueError: there is no result for `device`, or there are results of several problems.
+    """
+    mine = [result for result in latest(results) if result.device == device]
+    problems = sorted({result.problem for result in mine})
+    if len(problems) != 1:
+        found = ", ".join(problems) or "none"
+        raise ValueError(f"a board needs results of one problem on {device!r}, got {found}")
+    newest = max(mine, key=lambda result: result.created)
+    relevant = [result for result in mine if result.workload in (CHECK, *workloads)]
+    by_solution: dict[str, list[Result]] = {}
+    for result in relevant:
+        by_solution.setdefault(result.solution, []).append(result)
+    gpu, notes = _card_of(relevant)
+    rows = [make_row(own, workloads, gpu) for own in by_solution.values() if _qualifies(own)]
+    timed = {cell.workload for row in rows for cell in row.cells}
+    return Board(
+        problem=problems[0],
+        device=device,
+        gpu=gpu,
+        workloads=tuple(name for name in workloads if name in timed),
+        rows=tuple(_ranked(rows, len(timed))),
+        failures=tuple(_failures(by_solution, workloads)),
+        notes=notes,
+        newest=newest.created,
+        environment=newest.environment,
+    )
+
+
+def _card_of(results: list[Result]) -> tuple[GpuSpec | None, tuple[str, ...]]:
+    """The datasheet that all timed results share, or None and a note that says why there is none."""
+    cards = {
+        (result.environment.gpu or "an unnamed card", result.environment.sm_count)
+        for result in results
+        if result.latency_ms is not None
+    }
+    if not cards:
+        return None, ("No timed results: correctness only.",)
+    specs = {find_gpu(name, sm_count) for name, sm_count in cards}
+    gpu = specs.pop() if len(specs) == 1 else None
+    if gpu is not None:
+        return gpu, ()
+    names = ", ".join(sorted(f"{name} ({sm_count} SMs)" for name, sm_count in cards))
+    return None, (f"No datasheet peaks for {names}: fractions are unknown, rows are ranked by latency.",)
+
+
+def _qualifies(results: list[Result]) -> bool:
+    statuses = {result.status for result in results}
+    return Status.PASSED in statuses and statuses <= {Status.PASSED, Status.UNSUPPORTED}
+
+
+def _ranked(rows: list[Row], n_workloads: int) -> Iterator[Row]:
+    """The rows in board order, complete ones ranked within their precision class."""
+    by_class: dict[str | None, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (looseness(row.precision), row.solution)):
+        by_class.setdefault(row.precision, []).append(row)
+    for peers in by_class.values():
+        complete = [row for row in peers if row.cells and row.n_workloads == n_workloads]
+        yield from _ranked_peers(complete)
+        rest = [row for row in peers if row not in complete]
+        yield from sorted(rest, key=lambda row: -row.n_workloads)
+
+
+def _ranked_peers(rows: list[Row]) -> Iterator[Row]:
+    """Rows of one class over the same workloads: by fraction, or by latency where a fraction is unknown."""
+    standings = [(row, row.fraction_of_peak_ci) for row in rows if row.fraction_of_peak_ci is not None]
+    standings.sort(key=lambda standing: -(standing[0].fraction_of_peak or 0))
+    if len(standings) < len(rows):
+        standings = [(row, latency_ci(row.cells)) for row in rows]
+        standings.sort(key=lambda standing: standing[0].geomean_latency_ms or 0)
+    ranks = shared_ranks([interval for _, interval in standings])
+    for (row, _), rank in zip(standings, ranks, strict=True):
+        yield dataclasses.replace(row, rank=rank, complete=True)
+
+
+def _failures(by_solution: dict[str, list[Result]], workloads: Sequence[str]) -> Iterator[Failure]:
+    order = (CHECK, *workloads)
+    for solution in sorted(by_solution):
+        for result in sorted(by_solution[solution], key=lambda result: order.index(result.workload)):
+            if result.status is not Status.PASSED:
+                yield Failure(
+                    solution=solution,
+                    author=result.author,
+                    stage=result.stage,
+                    status=result.status,
+                    workload=result.workload,
+                    reason=result.reason or "",
+                )

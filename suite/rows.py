@@ -1,0 +1,160 @@
+"""What one solution's results amount to: latencies against the roofline, workload by workload and as means.
+
+Derived from the stored measurements on every reading, so that a corrected peak changes history without a new
+run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from suite import roofline
+from suite.gpus import RTX_4090, GpuSpec
+from suite.result import Result
+from suite.stats import Interval, geometric_mean, geometric_mean_interval
+
+SEED = "seed"
+"""The workload whose latency a row shows."""
+ABOVE_PEAK = "above-peak"
+"""The flag of a row with a fraction above 1 on some workload: a wrong count or data out of a cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One solution on one bench workload. Fractions are None without a datasheet peak or a byte count."""
+
+    workload: str
+    latency_ms: float
+    latency_ci_ms: Interval
+    speed_of_light_ms: float | None
+    fraction_of_peak: float | None
+    fraction_of_rtx_4090_peak: float | None
+    achieved_gb_per_s: float | None
+    achieved_tflops: float | None
+    speedup: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One solution on a board. A mean over workloads is geometric, and None where any of its parts is."""
+
+    rank: int | None
+    """Shared by rows whose intervals overlap; None for incomplete and for untimed rows."""
+    solution: str
+    author: str | None
+    stage: str
+    precision: str | None
+    """The loosest class over the row's workloads; its peak is the one that all of them are held against."""
+    latency_ms: float | None
+    """Of the seed workload, or of the only one; likewise the interval and the two achieved rates."""
+    latency_ci_ms: Interval | None
+    geomean_latency_ms: float | None
+    fraction_of_peak: float | None
+    fraction_of_peak_ci: Interval | None
+    fraction_of_rtx_4090_peak: float | None
+    """The same bytes and flops against an RTX 4090's datasheet: a factor, above 1 on a larger card."""
+    achieved_gb_per_s: float | None
+    achieved_tflops: float | None
+    speedup: float | None
+    complete: bool
+    """Whether the row has every workload that any row of its board has."""
+    flags: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    """In the order of the board's workloads."""
+
+    @property
+    def n_workloads(self) -> int:
+        """How many bench workloads were timed."""
+        return len(self.cells)
+
+
+def make_row(results: list[Result], workloads: Sequence[str], gpu: GpuSpec | None) -> Row:
+    """The row of one solution, not ranked yet."""
+    newest = max(results, key=lambda result: result.created)
+    by_name = {result.workload: result for result in results if result.latency_ms is not None}
+    timed = [by_name[name] for name in workloads if name in by_name]
+    precision = max((result.precision for result in timed or results), key=looseness)
+    cells = tuple(_cell(result, precision, gpu) for result in timed)
+    shown = next((cell for cell in cells if cell.workload == SEED), cells[0] if len(cells) == 1 else None)
+    flags = [flag for result in timed for flag in result.flags]
+    if any(cell.fraction_of_peak is not None and cell.fraction_of_peak > 1 for cell in cells):
+        flags.append(ABOVE_PEAK)
+    return Row(
+        rank=None,
+        solution=newest.solution,
+        author=newest.author,
+        stage=newest.stage,
+        precision=precision,
+        latency_ms=shown.latency_ms if shown else None,
+        latency_ci_ms=shown.latency_ci_ms if shown else None,
+        geomean_latency_ms=_mean(cell.latency_ms for cell in cells),
+        fraction_of_peak=_mean(cell.fraction_of_peak for cell in cells),
+        fraction_of_peak_ci=_fraction_ci(cells),
+        fraction_of_rtx_4090_peak=_mean(cell.fraction_of_rtx_4090_peak for cell in cells),
+        achieved_gb_per_s=shown.achieved_gb_per_s if shown else None,
+        achieved_tflops=shown.achieved_tflops if shown else None,
+        speedup=_mean(cell.speedup for cell in cells),
+        complete=False,
+        flags=tuple(dict.fromkeys(flags)),
+        cells=cells,
+    )
+
+
+def _cell(result: Result, precision: str | None, gpu: GpuSpec | None) -> Cell:
+    """What follows from one timed result; an exact problem (no class) is held against memory alone."""
+    latency_ms = result.latency_ms
+    if latency_ms is None:
+        raise ValueError(f"{result.solution!r} on {result.workload!r} was not timed")
+    bytes_moved, flops = result.bytes_moved, (result.flops or 0) if precision else 0
+    light_ms = fraction = fraction_4090 = gb_per_s = None
+    if bytes_moved is not None:
+        gb_per_s = roofline.achieved_gb_per_s(latency_ms, bytes_moved)
+    if gpu is not None and bytes_moved is not None:
+        light_ms = roofline.speed_of_light_ms(bytes_moved, flops, gpu, precision)
+        fraction = light_ms / latency_ms
+        fraction_4090 = roofline.fraction_of_peak(latency_ms, bytes_moved, flops, RTX_4090, precision)
+    return Cell(
+        workload=result.workload,
+        latency_ms=latency_ms,
+        latency_ci_ms=result.latency_ci_ms or (latency_ms, latency_ms),
+        speed_of_light_ms=light_ms,
+        fraction_of_peak=fraction,
+        fraction_of_rtx_4090_peak=fraction_4090,
+        achieved_gb_per_s=gb_per_s,
+        achieved_tflops=roofline.achieved_tflops(latency_ms, flops) if flops else None,
+        speedup=None if result.reference_latency_ms is None else result.reference_latency_ms / latency_ms,
+    )
+
+
+def _fraction_ci(cells: tuple[Cell, ...]) -> Interval | None:
+    fractions, intervals = [], []
+    for cell in cells:
+        if cell.fraction_of_peak is None or cell.speed_of_light_ms is None:
+            return None
+        low_ms, high_ms = cell.latency_ci_ms
+        fractions.append(cell.fraction_of_peak)
+        intervals.append((cell.speed_of_light_ms / high_ms, cell.speed_of_light_ms / low_ms))
+    return geometric_mean_interval(fractions, intervals) if fractions else None
+
+
+def latency_ci(cells: tuple[Cell, ...]) -> Interval:
+    """The interval of the geometric-mean latency, ms."""
+    return geometric_mean_interval(
+        [cell.latency_ms for cell in cells], [cell.latency_ci_ms for cell in cells]
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """The geometric mean, or None where there is nothing to take it of or a part is unknown."""
+    known = []
+    for value in values:
+        if value is None:
+            return None
+        known.append(value)
+    return geometric_mean(known) if known else None
+
+
+def looseness(precision: str | None) -> int:
+    """Where a precision class stands: exact (None) first, then the tightest."""
+    return -1 if precision is None else roofline.PRECISIONS.index(precision)

@@ -1,0 +1,279 @@
+import math
+
+import pytest
+
+from suite.leaderboard import board, latest
+from suite.result import Status
+from suite.tests.fake_results import RTX_4090, fake_result
+
+H200 = "nvidia-h200"
+TWO = ("seed", "last_dim")
+
+
+def ranks(standing):
+    return [(row.rank, row.solution) for row in standing.rows]
+
+
+def both(solution, seed_ms, last_dim_ms, **fields):
+    return [
+        fake_result(solution, "seed", seed_ms, **fields),
+        fake_result(solution, "last_dim", last_dim_ms, **fields),
+    ]
+
+
+class TestLatest:
+    def test_keeps_the_newest_of_each_workload(self):
+        old = fake_result(latency_ms=3.0, created="2026-01-01T00:00:00+00:00")
+        new = fake_result(latency_ms=2.0, created="2026-01-02T00:00:00+00:00")
+        other = fake_result(workload="last_dim", created="2026-01-01T00:00:00+00:00")
+        assert latest([new, old, other]) == [new, other]
+
+    def test_of_two_in_one_second_the_later_line_is_newer(self):
+        first, second = fake_result(run_id="1"), fake_result(run_id="2")
+        assert latest([first, second]) == [second]
+
+    def test_an_older_file_does_not_mix_with_a_newer_one(self):
+        older = fake_result(workload="last_dim", sha256="a" * 64, created="2026-01-01T00:00:00+00:00")
+        newer = fake_result(sha256="b" * 64, created="2026-01-02T00:00:00+00:00")
+        assert latest([older, newer]) == [newer]
+
+    def test_a_file_that_was_put_back_counts_again(self):
+        """Version a, then b, then a: the newest file is a, and what a did at first still holds."""
+        a_then = fake_result(workload="last_dim", sha256="a" * 64, created="2026-01-01T00:00:00+00:00")
+        b = fake_result(sha256="b" * 64, created="2026-01-02T00:00:00+00:00")
+        a_now = fake_result(sha256="a" * 64, created="2026-01-03T00:00:00+00:00")
+        assert latest([a_then, b, a_now]) == [a_then, a_now]
+
+    def test_devices_problems_and_solutions_stand_apart(self):
+        results = [
+            fake_result(),
+            fake_result("block"),
+            fake_result(problem="argmax"),
+            fake_result(gpu=RTX_4090, sm_count=128),
+        ]
+        assert latest(results) == results
+
+
+class TestNumbers:
+    def test_one_solution_on_one_workload(self):
+        (row,) = board([fake_result(latency_ms=2.5, half_width_ms=0.1)], H200, TWO).rows
+        assert (row.rank, row.solution, row.author, row.stage) == (1, "final", "tritonpeak", "final")
+        assert (row.latency_ms, row.latency_ci_ms) == (2.5, (2.4, 2.6))
+        assert row.fraction_of_peak == pytest.approx(0.8)
+        assert row.fraction_of_peak_ci == pytest.approx((2.0 / 2.6, 2.0 / 2.4))
+        assert row.fraction_of_rtx_4090_peak == pytest.approx(9600 / 1008 / 2.5)
+        assert row.achieved_gb_per_s == pytest.approx(3840)
+        assert row.achieved_tflops is None
+        assert row.speedup == pytest.approx(1.6)
+        assert (row.n_workloads, row.complete, row.flags) == (1, True, ())
+
+    def test_means_over_workloads_are_geometric(self):
+        (row,) = board(both("final", 2.0, 8.0, half_width_ms=0.0), H200, TWO).rows
+        assert row.fraction_of_peak == pytest.approx(0.5)
+        assert row.geomean_latency_ms == pytest.approx(4.0)
+        assert row.speedup == pytest.approx(1.0)
+        assert row.latency_ms == 2.0
+        assert [cell.fraction_of_peak for cell in row.cells] == pytest.approx([1.0, 0.25])
+        assert [cell.speed_of_light_ms for cell in row.cells] == pytest.approx([2.0, 2.0])
+
+    def test_intervals_combine_in_quadrature_over_workloads(self):
+        results = [
+            fake_result("final", name, 4.0, latency_ci_ms=(4 / math.exp(0.04), 4 * math.exp(0.04)))
+            for name in TWO
+        ]
+        low, high = board(results, H200, TWO).rows[0].fraction_of_peak_ci
+        assert math.log(high / 0.5) == pytest.approx(0.04 / math.sqrt(2))
+        assert math.log(0.5 / low) == pytest.approx(0.04 / math.sqrt(2))
+
+    def test_a_product_is_held_against_the_peak_of_its_class(self):
+        fields = {"problem": "matmul_large_k", "bytes_moved": 1_074_003_968, "flops": 68_719_476_736}
+        results = [
+            fake_result("exact", latency_ms=2.0, precision="fp32", **fields),
+            fake_result("fast", latency_ms=0.5, precision="tf32", **fields),
+        ]
+        exact, fast = board(results, H200, TWO).rows
+        assert exact.fraction_of_peak == pytest.approx(1.025664 / 2.0, rel=1e-5)
+        assert fast.fraction_of_peak == pytest.approx(0.2237508 / 0.5, rel=1e-5)
+        assert exact.achieved_tflops == pytest.approx(34.359738)
+        assert fast.fraction_of_rtx_4090_peak == pytest.approx(1.065480 / 0.5, rel=1e-5)
+
+    def test_the_loosest_class_of_a_solution_is_its_class(self):
+        fields = {"bytes_moved": 1_000_000, "flops": 10**12}
+        results = [
+            fake_result("final", "seed", 30.0, precision="fp32", **fields),
+            fake_result("final", "last_dim", 30.0, precision="tf32", **fields),
+        ]
+        (row,) = board(results, H200, TWO).rows
+        assert row.precision == "tf32"
+        assert [cell.fraction_of_peak for cell in row.cells] == pytest.approx([1000 / 494.7 / 30] * 2)
+
+    def test_without_seed_the_only_workload_is_shown_and_of_several_none(self):
+        (row,) = board([fake_result(workload="last_dim")], H200, TWO).rows
+        assert row.latency_ms == 2.0
+        (row,) = board([fake_result(workload="a"), fake_result(workload="b")], H200, ("a", "b")).rows
+        assert (row.latency_ms, row.achieved_gb_per_s, row.n_workloads) == (None, None, 2)
+
+    def test_a_fraction_above_one_is_shown_and_flagged(self):
+        (row,) = board([fake_result(latency_ms=1.0, flags=("noisy",))], H200, TWO).rows
+        assert row.fraction_of_peak == pytest.approx(2.0)
+        assert row.flags == ("noisy", "above-peak")
+
+    def test_without_reference_there_is_no_speedup(self):
+        results = [fake_result(), fake_result(workload="last_dim", reference_latency_ms=None)]
+        assert board(results, H200, TWO).rows[0].speedup is None
+
+
+class TestRanks:
+    def test_ranks_by_fraction_and_shares_ranks_where_intervals_overlap(self):
+        results = [
+            fake_result("baseline", latency_ms=4.0),
+            fake_result("block", latency_ms=2.51, half_width_ms=0.02),
+            fake_result("final", latency_ms=2.5, half_width_ms=0.02),
+            fake_result("reference", latency_ms=3.0),
+        ]
+        assert ranks(board(results, H200, TWO)) == [
+            (1, "final"),
+            (1, "block"),
+            (3, "reference"),
+            (4, "baseline"),
+        ]
+
+    def test_does_not_depend_on_the_order_of_results(self):
+        results = [fake_result(name, latency_ms=2 + index) for index, name in enumerate("abcd")]
+        assert board(results, H200, TWO) == board(results[::-1], H200, TWO)
+
+    def test_each_precision_class_is_ranked_apart_tightest_first(self):
+        results = [
+            fake_result("c", latency_ms=3.0, precision="tf32"),
+            fake_result("b", latency_ms=2.0, precision="tf32"),
+            fake_result("a", latency_ms=4.0, precision="fp32"),
+            fake_result("d", latency_ms=1.0, precision="bf16"),
+        ]
+        assert ranks(board(results, H200, TWO)) == [(1, "a"), (1, "b"), (2, "c"), (1, "d")]
+
+    def test_a_row_with_fewer_workloads_is_listed_after_and_not_ranked(self):
+        results = [*both("baseline", 8.0, 8.0), fake_result("final", latency_ms=2.0)]
+        standing = board(results, H200, ("seed", "last_dim", "never_measured"))
+        assert ranks(standing) == [(1, "baseline"), (None, "final")]
+        assert [row.complete for row in standing.rows] == [True, False]
+        assert standing.workloads == TWO
+
+    def test_a_workload_that_left_the_problem_is_not_missed(self):
+        results = [*both("baseline", 8.0, 8.0), fake_result("final", latency_ms=2.0)]
+        assert ranks(board(results, H200, ("seed",))) == [(1, "final"), (2, "baseline")]
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        "status", [status for status in Status if status.value not in ("passed", "unsupported")]
+    )
+    def test_whoever_fails_a_workload_has_no_row(self, status):
+        results = [
+            fake_result(),
+            fake_result(workload="last_dim", status=status, reason="why"),
+            fake_result("block"),
+        ]
+        standing = board(results, H200, TWO)
+        assert ranks(standing) == [(1, "block")]
+        (failure,) = standing.failures
+        assert (failure.solution, failure.status, failure.workload) == ("final", status, "last_dim")
+        assert (failure.reason, failure.stage, failure.author) == ("why", "final", "tritonpeak")
+
+    def test_whoever_fails_the_check_tier_has_no_row_however_fast(self):
+        results = [fake_result(latency_ms=2.0), fake_result(workload="check", status=Status.INCORRECT)]
+        standing = board(results, H200, TWO)
+        assert standing.rows == ()
+        assert [(failure.workload, failure.reason) for failure in standing.failures] == [
+            ("check", "output 0 differs")
+        ]
+
+    def test_unsupported_says_nothing_about_the_solution(self):
+        results = [
+            *both("baseline", 8.0, 8.0),
+            fake_result(),
+            fake_result(workload="last_dim", status=Status.UNSUPPORTED, reason="needs sm_90"),
+        ]
+        standing = board(results, H200, TWO)
+        assert ranks(standing) == [(1, "baseline"), (None, "final")]
+        assert [failure.status for failure in standing.failures] == [Status.UNSUPPORTED]
+
+    def test_a_mended_file_is_a_failure_no_more(self):
+        results = [
+            fake_result(workload="check", status=Status.INCORRECT, sha256="a" * 64),
+            fake_result(sha256="b" * 64, created="2026-01-02T00:00:00+00:00"),
+        ]
+        standing = board(results, H200, TWO)
+        assert ranks(standing) == [(1, "final")]
+        assert standing.failures == ()
+
+    def test_failures_come_by_solution_then_check_then_workload(self):
+        results = [
+            fake_result("b", "last_dim", status=Status.TIMEOUT),
+            fake_result("b", "check", status=Status.INCORRECT),
+            fake_result("a", "seed", status=Status.RUNTIME_ERROR),
+        ]
+        failures = board(results, H200, TWO).failures
+        assert [(failure.solution, failure.workload) for failure in failures] == [
+            ("a", "seed"),
+            ("b", "check"),
+            ("b", "last_dim"),
+        ]
+
+
+class TestDevices:
+    def test_on_a_cpu_rows_are_passed_and_nothing_more(self):
+        results = [
+            fake_result("final", "check", None, gpu=None),
+            fake_result("block", "check", gpu=None, status=Status.INCORRECT, latency_ms=None),
+        ]
+        standing = board(results, "cpu", TWO)
+        (row,) = standing.rows
+        assert (row.rank, row.solution, row.complete, row.n_workloads) == (None, "final", False, 0)
+        assert (row.latency_ms, row.fraction_of_peak, row.speedup, row.geomean_latency_ms) == (None,) * 4
+        assert [failure.solution for failure in standing.failures] == ["block"]
+        assert standing.workloads == ()
+        assert standing.notes == ("No timed results: correctness only.",)
+
+    def test_an_unknown_card_has_no_fractions_and_is_ranked_by_latency(self):
+        card = {"gpu": "NVIDIA L40", "sm_count": 142}
+        results = [
+            *both("baseline", 8.0, 2.0, **card),
+            *both("final", 2.0, 4.0, **card),
+        ]
+        standing = board(results, "nvidia-l40", TWO)
+        assert ranks(standing) == [(1, "final"), (2, "baseline")]
+        row = standing.rows[0]
+        assert (row.fraction_of_peak, row.fraction_of_rtx_4090_peak, row.fraction_of_peak_ci) == (None,) * 3
+        assert row.geomean_latency_ms == pytest.approx(math.sqrt(8))
+        assert row.achieved_gb_per_s == pytest.approx(4800)
+        assert standing.gpu is None
+        assert standing.notes == (
+            "No datasheet peaks for NVIDIA L40 (142 SMs): fractions are unknown, rows are ranked by latency.",
+        )
+
+    def test_a_slice_of_a_known_card_has_no_fractions(self):
+        standing = board([fake_result(sm_count=16)], H200, TWO)
+        assert standing.rows[0].fraction_of_peak is None
+        assert standing.notes == (
+            "No datasheet peaks for NVIDIA H200 (16 SMs): fractions are unknown, rows are ranked by latency.",
+        )
+
+    def test_on_an_rtx_4090_both_fractions_agree(self):
+        (row,) = board(
+            [fake_result(latency_ms=12.0, gpu=RTX_4090, sm_count=128)], "nvidia-geforce-rtx-4090", TWO
+        ).rows
+        assert row.fraction_of_peak == row.fraction_of_rtx_4090_peak == pytest.approx(0.793651, rel=1e-5)
+
+    def test_knows_the_card_and_the_newest_environment(self):
+        results = [fake_result(), fake_result("block", created="2026-03-01T00:00:00+00:00")]
+        standing = board(results, H200, TWO)
+        assert (standing.gpu.slug, standing.newest) == ("h200", "2026-03-01T00:00:00+00:00")
+        assert standing.environment == results[1].environment
+
+    def test_needs_results_of_one_problem(self):
+        with pytest.raises(ValueError, match=r"^a board needs results of one problem on 'cpu', got none$"):
+            board([fake_result()], "cpu", TWO)
+        with pytest.raises(
+            ValueError, match=r"^a board needs results of one problem on 'nvidia-h200', got argmax, argmin$"
+        ):
+            board([fake_result(), fake_result(problem="argmax")], H200, TWO)
