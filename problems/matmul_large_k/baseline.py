@@ -8,6 +8,7 @@ import triton.language as tl
 from torch import nn
 
 BLOCK_M, BLOCK_N, BLOCK_K = 128, 128, 32
+NUM_WARPS = 8
 K_CHUNK = 65536
 
 
@@ -70,7 +71,7 @@ def matmul_chunk(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         BLOCK_M=BLOCK_M,
         BLOCK_N=BLOCK_N,
         BLOCK_K=BLOCK_K,
-        num_warps=8,
+        num_warps=NUM_WARPS,
     )
     return c
 

@@ -8,6 +8,7 @@ import triton.language as tl
 from torch import nn
 
 BLOCK_M, BLOCK_N, BLOCK_K = 128, 128, 32
+NUM_WARPS = 8
 PROGRAMS_PER_SM = 2
 MIN_K_PER_SPLIT = 1024
 
@@ -97,7 +98,7 @@ def launch(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor) -> None:
         BLOCK_M=BLOCK_M,
         BLOCK_N=BLOCK_N,
         BLOCK_K=BLOCK_K,
-        num_warps=8,
+        num_warps=NUM_WARPS,
     )
     combine_kernel[(triton.cdiv(M * N, 256),)](partial, c, M * N, splits, BLOCK=256)
 

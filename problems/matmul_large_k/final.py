@@ -18,13 +18,22 @@ class Config(NamedTuple):
     inner: int
     num_warps: int
     num_stages: int
+    per_multiprocessor: int
 
 
 # Blocks of 227 KB of shared memory (sm_90) and of 99 KB (sm_89).
-LARGE_SHARED = (Config(256, 64, 32, 4, 4), Config(256, 16, 32, 4, 4))
-SMALL_SHARED = (Config(128, 128, 32, 8, 3), Config(128, 16, 32, 4, 4))
+LARGE_SHARED = (Config(256, 128, 32, 8, 3, 1), Config(256, 16, 32, 4, 4, 1))
+SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 4, 1))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
+
+
+@triton.jit
+def round_to_tf32(x):
+    # To nearest, where the tensor cores by themselves drop the last 13 bits. A NaN is left alone: adding to
+    # the bits of 0x7fffffff would carry into the sign.
+    bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
+    return tl.where(x == x, bits.to(tl.float32, bitcast=True), x)
 
 
 @triton.jit
@@ -81,14 +90,14 @@ def partial_kernel(
         else:
             x = tl.load(x_ptrs, mask=x_mask, other=0.0)
             y = tl.load(y_ptrs, mask=y_mask, other=0.0)
-        accumulator = tl.dot(x, y, accumulator)
+        accumulator = tl.dot(round_to_tf32(x), y, accumulator)
         x_ptrs += BLOCK_K * stride_xk
         y_ptrs += BLOCK_K * stride_yk
     left = count - whole * BLOCK_K
     if left > 0:
         x = tl.load(x_ptrs, mask=x_mask & (inner[None, :] < left), other=0.0)
         y = tl.load(y_ptrs, mask=y_mask & (inner[:, None] < left), other=0.0)
-        accumulator = tl.dot(x, y, accumulator)
+        accumulator = tl.dot(round_to_tf32(x), y, accumulator)
 
     out_ptrs = partial_ptr + split * stride_split + rows64[:, None] * stride_p + columns64[None, :] * stride_q
     tl.store(out_ptrs, accumulator, mask=x_mask & y_mask)
@@ -126,7 +135,8 @@ def pick_config(p: int, q: int, device: torch.device) -> Config:
 
 def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
     """Length of K that one program covers: all multiprocessors busy, chains neither long nor tiny."""
-    splits = max(1, torch.cuda.get_device_properties(device).multi_processor_count // tiles)
+    programs = config.per_multiprocessor * torch.cuda.get_device_properties(device).multi_processor_count
+    splits = max(1, programs // tiles)
     length = min(max(triton.cdiv(k, splits), MIN_K_PER_SPLIT), MAX_K_PER_SPLIT)
     return triton.cdiv(length, config.inner) * config.inner
 
