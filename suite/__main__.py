@@ -1,0 +1,5 @@
+"""`python -m suite` is the `bench` command."""
+
+from suite.cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""Taking a file in as a submitted solution: `solutions/<problem>/<author>_<idea>.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.problem import Problem
+from suite.solution import Solution, read_solution, require_solution_form
+
+_AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
+_IDEA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+
+
+class SubmissionError(ValueError):
+    """A submission is refused and nothing is written; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A file that has the form of a solution, and where it goes if it passes."""
+
+    solution: Solution
+    source: bytes
+    target: Path
+
+
+def prepare(root: Path, problem: Problem, file: Path, author: str, idea: str | None) -> Submission:
+    """Check the form of `file` and of its name.
+
+    Raises:
+        SubmissionError: the author or the idea is no plain name, or the name is taken.
+        SolutionFileError: the file cannot be a solution.
+    """
+    if not _AUTHOR.fullmatch(author):
+        raise SubmissionError(f"author {author!r}: use 1 to 39 letters, digits and hyphens")
+    require_solution_form(file)
+    solution = read_solution(file)
+    name = idea or re.sub(r"[^A-Za-z0-9_-]+", "-", solution.idea or file.stem).strip("-_")[:60]
+    if not _IDEA.fullmatch(name):
+        raise SubmissionError(
+            f"idea {name!r}: use 1 to 60 letters, digits, hyphens and underscores (--idea NAME)"
+        )
+    target = root / "solutions" / problem.name / f"{author}_{name}.py"
+    if target.exists():
+        raise SubmissionError(f"{target.relative_to(root)} exists; choose another --idea")
+    renamed = dataclasses.replace(solution, name=target.stem, author=author)
+    return Submission(renamed, file.read_bytes(), target)
+
+
+def accept(submission: Submission) -> None:
+    """Write what was judged to its place.
+
+    Raises:
+        SubmissionError: the file changed while it was judged, or the name was taken meanwhile.
+    """
+    if hashlib.sha256(submission.source).hexdigest() != submission.solution.sha256:
+        raise SubmissionError(
+            f"{submission.solution.path} changed while it was being submitted; submit it again"
+        )
+    submission.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with submission.target.open("xb") as file:
+            file.write(submission.source)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise SubmissionError(f"{submission.target} exists; choose another --idea") from None

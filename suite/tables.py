@@ -1,0 +1,136 @@
+"""What the terminal tables show, as plain headers and rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from suite.doctor import Finding
+from suite.leaderboard import Board
+from suite.problem import Problem
+from suite.result import Result, Status
+from suite.rows import Row
+from suite.solution import Solution
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Headers and rows; columns named in `right` hold numbers and align right."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[str] = frozenset()
+
+    @property
+    def alignment(self) -> tuple[str, ...]:
+        """One of "left" and "right" for each column."""
+        return tuple("right" if header in self.right else "left" for header in self.headers)
+
+
+def board_tables(board: Board) -> list[tuple[str, Table]]:
+    """The ranked rows and, below them, the failures; each with its title."""
+    peak = f"{board.gpu.name} peak" if board.gpu else "peak"
+    of_peak, of_4090 = f"of {peak}", "x RTX 4090 peak"
+    numbers = ("rank", "latency ms", "+- ms", of_peak, of_4090, "GB/s", "TFLOPS", "speedup", "workloads")
+    headers = ("rank", "solution", "stage", "author", "class", *numbers[1:], "flags")
+    rows = tuple(_board_row(row, len(board.workloads)) for row in board.rows)
+    table = _without_empty(Table(headers, rows, frozenset(numbers)), keep=("rank", "solution"))
+    names = ", ".join(board.workloads)
+    title = (
+        f"{board.problem} on {board.device}: latency, GB/s and TFLOPS of seed, the rest means over {names}"
+    )
+    titled = [(title, table)] if board.rows else []
+    if board.failures:
+        failed = tuple((f.solution, f.stage, f.status.value, f.workload, f.reason) for f in board.failures)
+        titled.append(("failed", Table(("solution", "stage", "status", "workload", "reason"), failed)))
+    return titled
+
+
+def check_table(results: Sequence[Result]) -> Table:
+    """Correctness alone, one row a result: what a machine without a GPU can say."""
+    headers = ("solution", "stage", "author", "status", "outputs checked", "largest error", "reason")
+    rows = tuple(
+        (
+            result.solution,
+            result.stage,
+            result.author or "",
+            result.status.value,
+            str(result.correctness.outputs_checked) if result.correctness else "",
+            _error(result),
+            result.reason or "",
+        )
+        for result in sorted(results, key=lambda result: result.status is not Status.PASSED)
+    )
+    return _without_empty(
+        Table(headers, rows, frozenset(("outputs checked", "largest error"))), keep=("solution",)
+    )
+
+
+def problems_table(listed: Sequence[tuple[Problem, Sequence[Solution]]]) -> Table:
+    """One row a problem."""
+    headers = ("problem", "bench workloads", "check workloads", "solutions")
+    rows = []
+    for problem, solutions in listed:
+        tiers = [workload.tier for workload in problem.workloads]
+        names = ", ".join(s.name for s in solutions if s.stage != "reference")
+        rows.append((problem.name, str(tiers.count("bench")), str(tiers.count("check")), names))
+    return Table(headers, tuple(rows), frozenset(headers[1:3]))
+
+
+def workloads_table(problem: Problem) -> Table:
+    """One row a workload."""
+    rows = tuple(
+        (workload.name, workload.tier, ", ".join(f"{name}={value}" for name, value in workload.axes.items()))
+        for workload in problem.workloads
+    )
+    return Table(("workload", "tier", "axes"), rows)
+
+
+def solutions_table(solutions: Sequence[Solution]) -> Table:
+    """One row a solution."""
+    rows = tuple((s.name, s.stage, s.author or "", s.idea or "", s.sha256[:12]) for s in solutions)
+    return Table(("solution", "stage", "author", "idea", "sha256"), rows)
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """One row a finding."""
+    rows = tuple((f.state, f.subject, f.text, f.remedy) for f in findings)
+    return Table(("", "what", "found", "what to do"), rows)
+
+
+def _board_row(row: Row, n_workloads: int) -> tuple[str, ...]:
+    half_width_ms = (row.latency_ci_ms[1] - row.latency_ci_ms[0]) / 2 if row.latency_ci_ms else None
+    return (
+        str(row.rank) if row.rank is not None else "-",
+        row.solution,
+        row.stage,
+        row.author or "",
+        row.precision or "",
+        _number(row.latency_ms, ".4f"),
+        _number(half_width_ms, ".4f"),
+        _number(row.fraction_of_peak, ".1%"),
+        _number(row.fraction_of_rtx_4090_peak, ".2f"),
+        _number(row.achieved_gb_per_s, ".0f"),
+        _number(row.achieved_tflops, ".1f"),
+        _number(row.speedup, ".2f"),
+        f"{row.n_workloads}/{n_workloads}" if n_workloads else "",
+        " ".join(row.flags),
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _error(result: Result) -> str:
+    error = result.correctness.max_relative_error if result.correctness else None
+    return _number(error, ".1e")
+
+
+def _without_empty(table: Table, keep: tuple[str, ...]) -> Table:
+    """The table without columns that hold nothing."""
+    used = [
+        i for i, header in enumerate(table.headers) if header in keep or any(row[i] for row in table.rows)
+    ]
+    rows = tuple(tuple(row[i] for i in used) for row in table.rows)
+    return Table(tuple(table.headers[i] for i in used), rows, table.right)
