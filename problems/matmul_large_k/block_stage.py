@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import nn
 
-BLOCK_M, BLOCK_N, BLOCK_K = 128, 128, 32
+BLOCK_M, BLOCK_N, BLOCK_K = 128, 64, 32
 NUM_WARPS = 8
 PROGRAMS_PER_SM = 2
 MIN_K_PER_SPLIT = 1024

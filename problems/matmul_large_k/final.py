@@ -22,7 +22,7 @@ class Config(NamedTuple):
 
 
 # Blocks of 227 KB of shared memory (sm_90) and of 99 KB (sm_89).
-LARGE_SHARED = (Config(256, 128, 32, 8, 3, 1), Config(256, 16, 32, 4, 4, 1))
+LARGE_SHARED = (Config(128, 256, 32, 8, 5, 1), Config(256, 16, 32, 4, 6, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 4, 1))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
@@ -37,70 +37,79 @@ def round_to_tf32(x):
 
 
 @triton.jit
+def clamp(index, size_units, UNIT: tl.constexpr, BLOCK: tl.constexpr):
+    # Past the end, the last UNIT elements again: loads then need no mask, and what the extra rows compute is
+    # never stored. The two hints keep what Triton knew before: whole units stay together, and neighbouring
+    # threads still read neighbouring elements. A UNIT of 1 also says that nothing is aligned.
+    clamped = tl.minimum(index // UNIT, size_units - 1) * UNIT + index % UNIT
+    return tl.max_contiguous(tl.multiple_of(clamped, UNIT), BLOCK)
+
+
+@triton.jit
 def partial_kernel(
     x_ptr,
     y_ptr,
     partial_ptr,
     P_UNITS,
-    Q,
+    Q_UNITS,
     K,
     stride_xp_units,
     stride_xk_units,
-    stride_yk,
+    stride_yk_units,
     stride_yq_units,
-    stride_split,
     stride_p,
     stride_q,
     k_per_split,
-    ALIGN_P: tl.constexpr,
-    ALIGN_XP: tl.constexpr,
-    ALIGN_XK: tl.constexpr,
-    ALIGN_YQ: tl.constexpr,
-    EVEN: tl.constexpr,
+    UNIT_P: tl.constexpr,
+    UNIT_Q: tl.constexpr,
+    UNIT_XP: tl.constexpr,
+    UNIT_XK: tl.constexpr,
+    UNIT_YK: tl.constexpr,
+    UNIT_YQ: tl.constexpr,
+    X_OFFSET: tl.constexpr,
+    Y_OFFSET: tl.constexpr,
     BLOCK_P: tl.constexpr,
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
-    # Triton knows of an argument only whether 16 divides it. Counts of 4 elements, multiplied here, tell it
-    # that rows start on 16 bytes whenever they do, and the copies become four elements wide.
-    P = P_UNITS * ALIGN_P
-    stride_xp = stride_xp_units * ALIGN_XP
-    stride_xk = stride_xk_units * ALIGN_XK
-    stride_yq = stride_yq_units * ALIGN_YQ
+    # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
+    # it that rows start on 16 bytes whenever they do, and the copies become four elements wide.
+    P, Q = P_UNITS * UNIT_P, Q_UNITS * UNIT_Q
+    stride_xp, stride_xk = stride_xp_units * UNIT_XP, stride_xk_units * UNIT_XK
+    stride_yk, stride_yq = stride_yk_units * UNIT_YK, stride_yq_units * UNIT_YQ
 
     rows = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
     columns = tl.program_id(1) * BLOCK_Q + tl.arange(0, BLOCK_Q)
+    inner = tl.arange(0, BLOCK_K)
     split = tl.program_id(2).to(tl.int64)
     first = split * k_per_split
     count = tl.minimum(K - first, k_per_split).to(tl.int32)
-    inner = tl.arange(0, BLOCK_K)
 
-    rows64, columns64, inner64 = rows.to(tl.int64), columns.to(tl.int64), inner.to(tl.int64)
-    x_ptrs = x_ptr + first * stride_xk + rows64[:, None] * stride_xp + inner64[None, :] * stride_xk
-    y_ptrs = y_ptr + first * stride_yk + inner64[:, None] * stride_yk + columns64[None, :] * stride_yq
-    x_mask = rows[:, None] < P
-    y_mask = columns[None, :] < Q
+    # A tile is a scalar pointer that moves and offsets that do not: half the registers of a tile of pointers.
+    p = clamp(rows, P_UNITS, UNIT_P, BLOCK_P).to(X_OFFSET)[:, None]
+    q = clamp(columns, Q_UNITS, UNIT_Q, BLOCK_Q).to(Y_OFFSET)[None, :]
+    x_offsets = p * stride_xp + inner.to(X_OFFSET)[None, :] * stride_xk  # [BLOCK_P, BLOCK_K]
+    y_offsets = inner.to(Y_OFFSET)[:, None] * stride_yk + q * stride_yq  # [BLOCK_K, BLOCK_Q]
+    x_tile = x_ptr + first * stride_xk
+    y_tile = y_ptr + first * stride_yk
 
     accumulator = tl.zeros((BLOCK_P, BLOCK_Q), dtype=tl.float32)
-    whole = count // BLOCK_K
-    for _ in range(whole):
-        if EVEN:
-            x = tl.load(x_ptrs)
-            y = tl.load(y_ptrs)
-        else:
-            x = tl.load(x_ptrs, mask=x_mask, other=0.0)
-            y = tl.load(y_ptrs, mask=y_mask, other=0.0)
+    steps = count // BLOCK_K
+    for _ in range(steps):
+        x = tl.load(x_tile + x_offsets)
+        y = tl.load(y_tile + y_offsets)
         accumulator = tl.dot(round_to_tf32(x), y, accumulator)
-        x_ptrs += BLOCK_K * stride_xk
-        y_ptrs += BLOCK_K * stride_yk
-    left = count - whole * BLOCK_K
+        x_tile += BLOCK_K * stride_xk
+        y_tile += BLOCK_K * stride_yk
+    left = count - steps * BLOCK_K
     if left > 0:
-        x = tl.load(x_ptrs, mask=x_mask & (inner[None, :] < left), other=0.0)
-        y = tl.load(y_ptrs, mask=y_mask & (inner[:, None] < left), other=0.0)
+        x = tl.load(x_tile + x_offsets, mask=inner[None, :] < left, other=0.0)
+        y = tl.load(y_tile + y_offsets, mask=inner[:, None] < left, other=0.0)
         accumulator = tl.dot(round_to_tf32(x), y, accumulator)
 
-    out_ptrs = partial_ptr + split * stride_split + rows64[:, None] * stride_p + columns64[None, :] * stride_q
-    tl.store(out_ptrs, accumulator, mask=x_mask & y_mask)
+    rows64, columns64 = rows.to(tl.int64), columns.to(tl.int64)
+    out_ptrs = partial_ptr + split * P * Q + rows64[:, None] * stride_p + columns64[None, :] * stride_q
+    tl.store(out_ptrs, accumulator, mask=(rows[:, None] < P) & (columns[None, :] < Q))
 
 
 @triton.jit
@@ -116,21 +125,29 @@ def combine_kernel(partial_ptr, c_ptr, size, splits, BLOCK: tl.constexpr, BLOCK_
     tl.store(c_ptr + offsets, tl.sum(total, axis=0), mask=offsets < size)
 
 
-def alignment(count: int) -> int:
-    """4 where `count` elements of float32 are a multiple of 16 bytes, else 1."""
+def unit(count: int) -> int:
+    """4 where `count` float32 elements are a multiple of 16 bytes, else 1."""
     return 4 if count % 4 == 0 else 1
+
+
+def offset_type(size: int, stride: int, inner: int, inner_stride: int) -> tl.dtype:
+    """The narrowest integer that holds every offset of a tile of `inner` elements of K."""
+    return tl.int32 if (size - 1) * stride + (inner - 1) * inner_stride < 2**31 else tl.int64
+
+
+def has_large_shared(device: torch.device) -> bool:
+    """Whether a block may use the 227 KB of shared memory of sm_90; there TF32 operands lie along K."""
+    return torch.cuda.get_device_properties(device).shared_memory_per_block_optin > 200_000
 
 
 def pick_config(p: int, q: int, device: torch.device) -> Config:
     """The tile that reads least for a (p, q) result, among those that fit the card."""
-    shared = torch.cuda.get_device_properties(device).shared_memory_per_block_optin
-    configs = LARGE_SHARED if shared > 200_000 else SMALL_SHARED
 
     def traffic(config: Config) -> int:
         tiles = triton.cdiv(p, config.rows) * triton.cdiv(q, config.columns)
         return tiles * (config.rows + config.columns)
 
-    return min(configs, key=traffic)
+    return min(LARGE_SHARED if has_large_shared(device) else SMALL_SHARED, key=traffic)
 
 
 def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
@@ -150,28 +167,32 @@ def launch(x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> None:
     k_per_split = pick_split(K, grid[0] * grid[1], config, x.device)
     splits = triton.cdiv(K, k_per_split)
     partial = c if splits == 1 else torch.empty((splits, c.numel()), device=c.device, dtype=torch.float32)
-    align_p, align_xp = alignment(P), alignment(x.stride(0))
-    align_xk, align_yq = alignment(x.stride(1)), alignment(y.stride(1))
+    units = (P, Q, *x.stride(), *y.stride())
+    UNIT_P, UNIT_Q, UNIT_XP, UNIT_XK, UNIT_YK, UNIT_YQ = map(unit, units)
+    if y.stride(0) != 1 and has_large_shared(x.device):
+        UNIT_Q = 1
     partial_kernel[(*grid, splits)](
         x,
         y,
         partial,
-        P // align_p,
-        Q,
+        P // UNIT_P,
+        Q // UNIT_Q,
         K,
-        x.stride(0) // align_xp,
-        x.stride(1) // align_xk,
-        y.stride(0),
-        y.stride(1) // align_yq,
-        c.numel(),
+        x.stride(0) // UNIT_XP,
+        x.stride(1) // UNIT_XK,
+        y.stride(0) // UNIT_YK,
+        y.stride(1) // UNIT_YQ,
         c.stride(0),
         c.stride(1),
         k_per_split,
-        ALIGN_P=align_p,
-        ALIGN_XP=align_xp,
-        ALIGN_XK=align_xk,
-        ALIGN_YQ=align_yq,
-        EVEN=P % config.rows == 0 and Q % config.columns == 0,
+        UNIT_P=UNIT_P,
+        UNIT_Q=UNIT_Q,
+        UNIT_XP=UNIT_XP,
+        UNIT_XK=UNIT_XK,
+        UNIT_YK=UNIT_YK,
+        UNIT_YQ=UNIT_YQ,
+        X_OFFSET=offset_type(P, x.stride(0), config.inner, x.stride(1)),
+        Y_OFFSET=offset_type(Q, y.stride(1), config.inner, y.stride(0)),
         BLOCK_P=config.rows,
         BLOCK_Q=config.columns,
         BLOCK_K=config.inner,
