@@ -323,7 +323,7 @@ def _judge(
             sys.exit(EXIT_INTERRUPTED)
     if unsaved:
         _note(
-            f"not recorded: {', '.join(sorted(unsaved))} (a file outside the repository, or part of the check tier)"
+            f"not recorded: {', '.join(sorted(unsaved))} (a file from elsewhere, or part of the check tier)"
         )
     return results
 

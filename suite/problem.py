@@ -15,7 +15,7 @@ SEED = "seed"
 
 
 class ProblemFolderError(ValueError):
-    """A problem folder breaks its contract; the message names the file, what was seen and what was expected."""
+    """A problem folder breaks its contract; the message names the file, what was seen and what is due."""
 
 
 class UnknownNameError(LookupError):
@@ -119,7 +119,8 @@ def _literal(path: Path, name: str) -> dict[str, Any]:
 def _workload(path: Path, name: Any, entry: Any) -> Workload:
     if not isinstance(entry, dict) or set(entry) != {"tier", "axes"} or entry["tier"] not in TIERS:
         raise ProblemFolderError(
-            f"{path}: workload {name!r} must be {{'tier': 'check' or 'bench', 'axes': {{...}}}}, found {entry!r}"
+            f"{path}: workload {name!r} must be {{'tier': 'check' or 'bench', 'axes': {{...}}}}, "
+            f"found {entry!r}"
         )
     if name == SEED and entry["tier"] != "bench":
         raise ProblemFolderError(f"{path}: workload 'seed' must be of tier 'bench'")

@@ -1,4 +1,7 @@
-"""The host's side of a run: plan it, start a judge, turn its events into results. Imports neither torch nor Triton."""
+"""The host's side of a run:
+
+plan it, start a judge, turn its events into results. Imports neither torch nor Triton.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +60,8 @@ def make_plan(
 ) -> Plan:
     """Which workloads are checked and which are timed.
 
-    Named workloads are run alone. Otherwise a GPU runs the check tier with its edge cases, then the bench tier; `quick`
-    leaves the seed workload there. A CPU runs the check tier, `quick` its first few.
+    Named workloads are run alone. Otherwise a GPU runs the check tier with its edge cases, then the bench
+    tier; `quick` leaves the seed workload there. A CPU runs the check tier, `quick` its first few.
 
     Raises:
         UnknownNameError: a named workload does not exist.
@@ -96,7 +99,8 @@ def run(
 ) -> Iterator[Result]:
     """Judge `solutions` and yield each result as soon as it is known.
 
-    Closing the iterator, or an exception in the caller such as KeyboardInterrupt, ends the judge and its workers.
+    Closing the iterator, or an exception in the caller such as KeyboardInterrupt, ends the judge and its
+    workers.
 
     Raises:
         JudgeError: the judge died; what it had measured was yielded before.
@@ -138,7 +142,7 @@ class _judge:  # noqa: N801 - used as a function with `with`
 
     def __enter__(self) -> _judge:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "suite.judge"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

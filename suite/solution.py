@@ -1,4 +1,7 @@
-"""Solution files: the four graded ones of a problem, submitted ones, and the reference itself. Never imported here."""
+"""Solution files:
+
+the four graded ones of a problem, submitted ones, and the reference itself. Never imported here.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ class SolutionFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """One file. `stage` is a graded stage, "submitted" or "reference"; `class_name` is what the worker builds."""
+    """One file.
+
+    `stage` is a graded stage, "submitted" or "reference"; `class_name` is what the worker builds.
+    """
 
     name: str
     path: Path
@@ -53,7 +59,7 @@ def read_solution(path: Path, *, name: str | None = None, stage: str = "submitte
         path=path.resolve(),
         stage=stage,
         sha256=hashlib.sha256(source).hexdigest(),
-        author="torch" if stage == "reference" else header.get("author"),
+        author=header.get("author") or _author_of(path, stage),
         idea=header.get("idea"),
         class_name="Model" if stage == "reference" else "ModelNew",
     )
@@ -90,8 +96,16 @@ def select_solution(root: Path, problem: Problem, name: str) -> Solution:
         return read_solution(path)
     names = [solution.name for solution in found]
     raise UnknownNameError(
-        f"problem {problem.name!r} has no solution {name!r}{did_you_mean(name, names)} (a path must end in .py)"
+        f"problem {problem.name!r} has no solution {name!r}{did_you_mean(name, names)} "
+        "(a path must end in .py)"
     )
+
+
+def _author_of(path: Path, stage: str) -> str | None:
+    """Whose a file without an author line is; a submitted one is called <author>_<idea>.py."""
+    if stage != "submitted":
+        return "torch" if stage == "reference" else "tritonpeak"
+    return path.stem.split("_")[0] if path.parent.parent.name == "solutions" else None
 
 
 def require_solution_form(path: Path) -> None:

@@ -17,7 +17,10 @@ PR_SET_PDEATHSIG = 1
 
 
 class Workers:
-    """Starts workers ahead of need: importing torch takes seconds and can overlap with what the judge does."""
+    """Starts workers ahead of need:
+
+    importing torch takes seconds and can overlap with what the judge does.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -27,7 +30,10 @@ class Workers:
             self._start(plan.reference_timer)
 
     def take(self, entry: Entry) -> WorkerProcess:
-        """The worker of an entry. Without a clock to disturb, the next entry's worker starts at the same time."""
+        """The worker of an entry.
+
+        Without a clock to disturb, the next entry's worker starts at the same time.
+        """
         worker = self._ready.pop(entry.name, None) or self._spawn(entry)
         if self._plan.device == "cpu":
             following = self._plan.entries.index(entry) + 1

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-# A single element may be off by this many times the bound that holds for the root mean square of all errors. Independent
-# rounding errors are close to normal, and 8 standard deviations are not met by chance in 10^14 elements.
+# A single element may be off by this many times the bound that holds for the root mean square of all errors.
+# Independent rounding errors are close to normal, and 8 standard deviations are not met by chance in 10^14
+# elements.
 ELEMENT_FACTOR = 8.0
-# Exact problems compare bits; the others name the admitted classes, tightest first, with their largest relative error.
+# Exact problems compare bits; the others name the admitted classes, tightest first, with their largest
+# relative error.
 Tolerance = str | dict[str, float]
 
 
@@ -27,9 +29,9 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance) 
     """Compare an output with the truth.
 
     Args:
-        actual: the solution's output.
-        expected: the same shape; of the same dtype when `tolerance` is "exact", else float64.
-        tolerance: "exact", or the largest relative Frobenius error ||actual - expected|| / ||expected|| of each admitted
+        actual: the solution's output. expected: the same shape; of the same dtype when `tolerance` is
+        "exact", else float64. tolerance: "exact", or the largest relative Frobenius error ||actual -
+        expected|| / ||expected|| of each admitted
             precision class, tightest first.
     """
     if tolerance == "exact":
@@ -66,9 +68,10 @@ def _classify(
             return Verdict(None, error, precision)
     bound = max(tolerance.values())
     at = _position(torch.nan_to_num((actual.to(torch.float64) - expected).abs()) == difference.abs().max())
+    wanted, found = expected[at].item(), actual[at].item()
     return Verdict(
-        f"relative error {error:.2e} (bound {bound:.1e}), largest element error {worst:.2e} of the root mean square "
-        f"(bound {ELEMENT_FACTOR * bound:.1e}) at {at}: expected {expected[at].item():.7g}, found {actual[at].item():.7g}",
+        f"relative error {error:.2e} (bound {bound:.1e}), largest element error {worst:.2e} of the root mean "
+        f"square (bound {ELEMENT_FACTOR * bound:.1e}) at {at}: expected {wanted:.7g}, found {found:.7g}",
         error,
     )
 

@@ -21,7 +21,8 @@ _COMPILE_TYPES = {
     "SyntaxError",
     "UnsupportedLanguageConstruct",
 }
-_COMPILE_TEXTS = ("PassManager::run failed", "ptxas")
+# The interpreter meets an invented name only when it runs the kernel; a compiler rejects it.
+_COMPILE_TEXTS = ("PassManager::run failed", "ptxas", "module 'triton.language' has no attribute")
 _MEMORY_TYPES = {"MemoryError", "OutOfMemoryError"}
 _MEMORY_TEXTS = ("can't allocate memory", "CUDA out of memory")
 
@@ -43,7 +44,10 @@ def diagnose(failure: WorkerFailedError) -> tuple[Status, str]:
 
 
 def _chain(error: dict[str, Any]) -> list[tuple[str, str]]:
-    """(type, message) from the outermost exception inwards. The worker's word is not trusted to be well formed."""
+    """(type, message) from the outermost exception inwards.
+
+    The worker's word is not trusted to be well formed.
+    """
     items = error.get("chain")
     chain = [
         (str(item.get("type", "Exception")), str(item.get("message", "")))

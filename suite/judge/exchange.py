@@ -1,4 +1,7 @@
-"""The memory that judge and worker share: the inputs and output buffers of one workload, and nothing else of the judge's."""
+"""The memory that judge and worker share:
+
+the inputs and output buffers of one workload, and nothing else of the judge's.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Exchange(Protocol):
         """The same tensors in shared memory."""
 
     def output_buffers(self, like: list[torch.Tensor], role: str) -> list[torch.Tensor]:
-        """Contiguous shared buffers with the shapes and dtypes of `like`, which only the worker of `role` sees."""
+        """Contiguous shared buffers with the shapes and dtypes of `like`, for the worker of `role` alone."""
 
     def spec(self, tensor: torch.Tensor) -> TensorSpec:
         """How a worker finds a shared tensor."""
@@ -55,8 +58,8 @@ def _spec(tensor: torch.Tensor, buffer: BufferSpec | None, offset_bytes: int) ->
 class CudaExchange:
     """Shares device memory by CUDA IPC.
 
-    An IPC handle opens a whole allocation of the caching allocator. Each role therefore has a memory pool of its own: the
-    allocations that a worker can map hold nothing but what it may see.
+    An IPC handle opens a whole allocation of the caching allocator. Each role therefore has a memory pool of
+    its own: the allocations that a worker can map hold nothing but what it may see.
     """
 
     def __init__(self) -> None:
@@ -106,13 +109,13 @@ class FileExchange:
     def publish(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:  # noqa: D102
         return [self._shared_copy(tensor) for tensor in tensors]
 
-    def output_buffers(self, like: list[torch.Tensor], role: str) -> list[torch.Tensor]:  # noqa: ARG002, D102
+    def output_buffers(self, like: list[torch.Tensor], role: str) -> list[torch.Tensor]:  # noqa: D102
         return [self._shared_copy(torch.empty(tensor.shape, dtype=tensor.dtype)) for tensor in like]
 
     def spec(self, tensor: torch.Tensor) -> TensorSpec:  # noqa: D102
         if tensor.numel() == 0:
             return _spec(tensor, None, 0)
-        offset_bytes = tensor.storage_offset() * tensor.dtype.itemsize
+        offset_bytes = int(tensor.storage_offset()) * tensor.dtype.itemsize
         return _spec(tensor, self._files[tensor.untyped_storage().data_ptr()], offset_bytes)
 
     def release(self) -> None:  # noqa: D102

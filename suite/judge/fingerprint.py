@@ -14,8 +14,8 @@ CHUNK_WORDS = (
 def fingerprint(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     """Sums over 64 KB pieces of each tensor's storage, kept where only the judge sees them.
 
-    One read of the data and no copy of it. The expected outputs are computed before the solution sees its inputs, so
-    a change that kept every sum would gain nothing.
+    One read of the data and no copy of it. The expected outputs are computed before the solution sees its
+    inputs, so a change that kept every sum would gain nothing.
     """
     return [_chunk_sums(bytes_of(tensor)) for tensor in tensors]
 

@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A solution to judge. `class_name` is "Model" for the reference itself, which is judged by the same rules."""
+    """A solution to judge.
+
+    `class_name` is "Model" for the reference itself, which is judged by the same rules.
+    """
 
     name: str
     path: str
@@ -21,8 +24,8 @@ class Entry:
 class Plan:
     """One run of one problem.
 
-    `checks` and `benches` map workload names to their axes; `samples` are the fewest and the most timed calls of a
-    workload; `used_mb` is the device memory in use before anything started, by the card's UUID.
+    `checks` and `benches` map workload names to their axes; `samples` are the fewest and the most timed calls
+    of a workload; `used_mb` is the device memory in use before anything started, by the card's UUID.
     """
 
     folder: str

@@ -30,7 +30,7 @@ FRESH_CHECKS = 2  # calls of each check workload, each with inputs of its own
 
 
 def pretend_card() -> dict[str, Any]:
-    """The RTX 4090 in the words of `torch.cuda.get_device_properties`, for solutions that run in the interpreter."""
+    """The RTX 4090 in the words of `torch.cuda.get_device_properties`, for the interpreter."""
     gpu = PRETEND_CARD
     major, minor = gpu.compute_capability
     return {
@@ -83,7 +83,7 @@ class Session:
             self._start(entry, worker)
             if self._plan.checks or self._plan.edge_cases:
                 self._check(entry, worker)
-            for workload in self._plan.benches:  # noqa: B007 - the name is needed when this one fails
+            for workload in self._plan.benches:
                 self._bench(entry, worker, workload)
         except UnfitError as error:
             self._failed(entry, worker, workload, error.status, error.reason)

@@ -156,7 +156,8 @@ def measure(
     """Time a solution and the reference in turn on fresh inputs, and check every output of the solution.
 
     Args:
-        samples: the fewest and the most timed calls. Between them, sampling ends once the interval is narrow enough.
+        samples: the fewest and the most timed calls. Between them, sampling ends once the interval is narrow
+        enough.
 
     Raises:
         UnfitError: an output is wrong or an input was changed.

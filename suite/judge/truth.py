@@ -24,7 +24,8 @@ class ProblemError(Exception):
 class Expected:
     """What a right solution returns: outputs, or an exception of the name `raises`.
 
-    `like` has the shapes and dtypes of the outputs, `outputs` the values: equal to `like` for exact problems, else float64.
+    `like` has the shapes and dtypes of the outputs, `outputs` the values: equal to `like` for exact problems,
+    else float64.
     """
 
     like: list[torch.Tensor]
@@ -45,7 +46,8 @@ class Case:
 def load_module(path: Path) -> ModuleType:
     """Import a problem's file under a private name."""
     spec = importlib.util.spec_from_file_location(f"_problem_{path.parent.name}_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,10 +1,12 @@
 """Starts, asks and ends the process that runs one solution.
 
-Everything that comes back is untrusted: lines are bounded, each has a deadline, and a reply must fit its request.
+Everything that comes back is untrusted: lines are bounded, each has a deadline, and a reply must fit its
+request.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -21,7 +23,8 @@ from suite.result import Status
 from suite.worker.protocol import MAX_LINE_BYTES
 
 WORKER_PACKAGE = Path(__file__).resolve().parent.parent / "worker"
-# What a solution may need of the environment: the driver's libraries and the compiler that Triton's launcher is built with.
+# What a solution may need of the environment: the driver's libraries and the compiler that Triton's launcher
+# is built with.
 PASSED_ENVIRONMENT = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -37,7 +40,7 @@ PASSED_ENVIRONMENT = (
 class WorkerFailedError(Exception):
     """The worker did not do what was asked.
 
-    `status` says how it counts, `error` holds what the solution raised (see `suite.worker.__main__`), if it did.
+    `status` says how it counts; `error` holds what the solution raised (see `suite.worker.__main__`).
     """
 
     def __init__(self, status: Status, reason: str, error: dict[str, Any] | None = None) -> None:
@@ -80,7 +83,8 @@ class WorkerProcess:
         """Send one request and return its reply.
 
         Raises:
-            WorkerFailedError: an exception in the solution, a missed deadline, a dead worker, or a reply that breaks the
+            WorkerFailedError: an exception in the solution, a missed deadline, a dead worker, or a reply that
+            breaks the
                 protocol.
         """
         self._sequence += 1
@@ -100,11 +104,9 @@ class WorkerProcess:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        try:
-            # Children that outlived the worker are still in its session.
+        with contextlib.suppress(ProcessLookupError):
+            # Children that outlived the worker are still in its process group.
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._selector.close()
         os.close(self._requests)
         os.close(self._replies)

@@ -15,8 +15,9 @@ from suite.worker.protocol import MAX_TEXT
 
 PR_SET_PDEATHSIG = 1
 MAX_FILE_BYTES = 256 << 20
-# The interpreter needs little; a runaway allocation must fail in the solution before it takes the machine down.
-# With CUDA no such limit is possible: the driver reserves address space for all of the machine's memory.
+# The interpreter needs little; a runaway allocation must fail in the solution before it takes the machine
+# down. With CUDA no such limit is possible: the driver reserves address space for all of the machine's
+# memory.
 CPU_ADDRESS_SPACE_BYTES = 16 << 30
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
-# At about 2 GHz this holds the stream for 0.1 ms: both events and the launches of a few kernels (8 us of host time each)
-# are queued before the device reaches the first event, so that host time does not leak into the sample.
+# At about 2 GHz this holds the stream for 0.1 ms: both events and the launches of a few kernels (8 us of host
+# time each) are queued before the device reaches the first event, so that host time does not leak into the
+# sample.
 COVER_CYCLES = 200_000
 
 
@@ -24,11 +25,11 @@ class ColdClock:
 
     def time(self, call: Callable[[], Any]) -> tuple[Any, float]:
         """The result of `call()` and its device time in milliseconds."""
-        start = torch.cuda.Event(enable_timing=True)
-        end = torch.cuda.Event(enable_timing=True)
+        start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call] # torch has none
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         torch.cuda.synchronize()
         self._flush.zero_()
-        torch.cuda._sleep(COVER_CYCLES)
+        torch.cuda._sleep(COVER_CYCLES)  # type: ignore[no-untyped-call]
         start.record()
         outputs = call()
         end.record()

@@ -1,7 +1,7 @@
 """CUDA inter-process memory through the driver API.
 
-torch's own sharing goes through files in /dev/shm that a sandboxed worker does not see, so the few driver calls it needs
-are made here. libcuda.so.1 comes with every driver and its names are stable.
+torch's own sharing goes through files in /dev/shm that a sandboxed worker does not see, so the few driver
+calls it needs are made here. libcuda.so.1 comes with every driver and its names are stable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lets an unchanged solution run in Triton's interpreter on a machine without a GPU.
 
-Inside `PretendCuda` CPU tensors answer `is_cuda == True` and `device == cuda:0`, factory functions that ask for "cuda" get
-CPU memory, and questions about the card get the answers of the card that the judge names.
+Inside `PretendCuda` CPU tensors answer `is_cuda == True` and `device == cuda:0`, factory functions that ask
+for "cuda" get CPU memory, and questions about the card get the answers of the card that the judge names.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from triton.backends.compiler import GPUTarget
 
 _CUDA = torch.device("cuda", 0)
 _ANSWERS: dict[Any, Any] = {
+    # torch's stubs declare these descriptors as plain values
     torch.Tensor.is_cuda.__get__: True,  # type: ignore[attr-defined]
     torch.Tensor.is_cpu.__get__: False,  # type: ignore[attr-defined]
-    torch.Tensor.device.__get__: _CUDA,  # type: ignore[attr-defined]
+    torch.Tensor.device.__get__: _CUDA,
     torch.Tensor.get_device: 0,
 }
 
@@ -142,7 +143,11 @@ def _first_config(_kernel_call: Callable[[], Any], quantiles: Any = None) -> lis
 
 
 def install(card: dict[str, Any]) -> None:
-    """Answer torch's and Triton's questions about the card with `card`, named as in `torch.cuda.get_device_properties`."""
+    """Answer torch's and Triton's questions about the card.
+
+    Args:
+        card: the answers, named as in `torch.cuda.get_device_properties`.
+    """
     properties = types.SimpleNamespace(**card)
     answers: dict[str, Callable[..., Any]] = {
         "is_available": lambda: True,

@@ -68,7 +68,8 @@ class SolutionHost:
             install(request["card"])
         path = Path(request["path"])
         spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[MODULE_NAME] = module
         with self._pretend():

@@ -1,0 +1,36 @@
+"""Markers and fixtures of the whole repository."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from suite.machine import has_gpu
+
+TINY = Path(__file__).parent / "suite" / "tests" / "tiny"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    if has_gpu():
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU; none answers here"))
+
+
+@pytest.fixture
+def tiny_root(tmp_path: Path) -> Path:
+    """A checkout with one small problem, `row_argmin`, and one right solution of it."""
+    return copy_tiny(tmp_path)
+
+
+def copy_tiny(folder: Path) -> Path:
+    """Make the small checkout in `folder`."""
+    shutil.copytree(TINY / "problems", folder / "problems")
+    target = folder / "solutions" / "row_argmin"
+    target.mkdir(parents=True)
+    shutil.copy(TINY / "right.py", target / "tests_right.py")
+    return folder
