@@ -1,7 +1,8 @@
 """The record of one measurement, and its JSON form.
 
-A `Result` is what one solution did on one workload. It stores what was measured (samples, bytes, flops, the device) and
-nothing derived: fractions, speedups and ranks are computed on reading, so that a corrected peak re-ranks history.
+A `Result` is what one solution did on one workload. It stores what was measured (samples, bytes, flops, the
+device) and nothing derived: fractions, speedups and ranks are computed on reading, so that a corrected peak
+re-ranks history.
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ class Result:
     def __post_init__(self) -> None:
         if self.latency_ms is not None and self.status is not Status.PASSED:
             raise ResultError(f"latency_ms needs status 'passed', but status is {self.status.value!r}")
+        if self.latency_ms is not None and not self.latency_ms > 0:
+            raise ResultError(f"latency_ms must be positive, got {self.latency_ms!r}")
+        if self.latency_ci_ms is not None and not 0 < self.latency_ci_ms[0] <= self.latency_ci_ms[1]:
+            raise ResultError(f"latency_ci_ms must be positive and in order, got {self.latency_ci_ms!r}")
         if self.status is not Status.PASSED and not self.reason:
             raise ResultError(f"status {self.status.value!r} needs a reason")
 
@@ -141,27 +146,51 @@ def from_json(line: str) -> Result:
         ResultError: the line is not JSON, is of another schema, or lacks or misuses a key.
     """
     try:
-        values = json.loads(line)
+        values = json.loads(line, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise ResultError(f"not JSON: {error}") from error
     if not isinstance(values, dict):
         raise ResultError(f"expected a JSON object, found {type(values).__name__}")
     if values.get("schema") != SCHEMA:
         raise ResultError(f"expected schema {SCHEMA}, found {values.get('schema')!r}")
+    _check_keys("", Result, values)
     try:
         values["status"] = Status(values["status"])
-        values["environment"] = Environment(**values["environment"])
-        if values["correctness"] is not None:
-            values["correctness"] = Correctness(**values["correctness"])
+        values["environment"] = _record("environment", Environment, values["environment"])
+        values["correctness"] = _record("correctness", Correctness, values["correctness"])
         if values["clocks"] is not None:
-            values["clocks"] = Clocks(**{name: tuple(column) for name, column in values["clocks"].items()})
+            columns = {name: tuple(column) for name, column in values["clocks"].items()}
+            values["clocks"] = _record("clocks", Clocks, columns)
         for name in ("samples_ms", "reference_samples_ms", "flags"):
             values[name] = tuple(values[name])
         if values["latency_ci_ms"] is not None:
             low, high = values["latency_ci_ms"]
             values["latency_ci_ms"] = (low, high)
         return Result(**values)
-    except KeyError as error:
-        raise ResultError(f"key {error.args[0]!r} is missing") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise ResultError(str(error)) from error
+
+
+def _record(name: str, kind: type[Any], values: Any) -> Any:
+    """A nested record from its JSON object; None stays None."""
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        raise ResultError(f"{name}: expected a JSON object, found {type(values).__name__}")
+    _check_keys(f"{name}: ", kind, values)
+    return kind(**values)
+
+
+def _check_keys(where: str, kind: type[Any], values: dict[str, Any]) -> None:
+    expected = [field.name for field in dataclasses.fields(kind)]
+    for key in expected:
+        if key not in values:
+            raise ResultError(f"{where}key {key!r} is missing")
+    for key in values:
+        if key not in expected:
+            raise ResultError(f"{where}unknown key {key!r}")
+
+
+def _no_constant(name: str) -> None:
+    """Python's reader takes NaN and Infinity, which are no JSON and no measurement."""
+    raise ResultError(f"not JSON: {name}")
