@@ -1,4 +1,7 @@
-"""Solutions of row_argmin that must not pass: the right one with one thing changed, and what each must earn."""
+"""Solutions of row_argmin that must not pass.
+
+Each is the right one with one thing changed, beside the status and the reason that it must earn.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ RETURN = "        return argmin(x)\n"
 
 @dataclass(frozen=True)
 class Wrong:
-    """`old` in the right solution becomes `new`; the result has `status` and a reason that matches `reason`."""
+    """`old` in the right solution becomes `new`; the result has `status`, and a reason like `reason`."""
 
     name: str
     old: str
