@@ -75,11 +75,7 @@ def latency_figure(board: Board, div_id: str) -> Markup | None:
         figure.add_trace(_latency_marks(row, index))
     figure.update_layout(
         **_layout(150 + 44 * len(board.workloads) + 12 * len(rows)),
-        xaxis={
-            "title": {"text": "latency, ms (logarithmic)"},
-            "type": "log",
-            "tickvals": _one_two_five(rows),
-        },
+        xaxis={"title": {"text": "latency, ms (log scale)"}, "type": "log", "tickvals": _ticks(rows)},
         yaxis=_names_axis(list(board.workloads)),
     )
     return _fragment(figure, div_id)
@@ -90,8 +86,8 @@ def _fraction_bars(rows: list[Row], colour: str, precision: str | None) -> go.Ba
     values = [row.fraction_of_peak or 0.0 for row in rows]
     return go.Bar(
         orientation="h",
-        name=html.escape(precision or "all"),
-        y=[html.escape(row.solution) for row in rows],
+        name=_label(precision or "all"),
+        y=[_label(row.solution) for row in rows],
         x=values,
         error_x={
             "type": "data",
@@ -129,21 +125,20 @@ def _speed_of_light(rows: list[Row], precision: str | None, index: int) -> go.Sc
         return None
     return go.Scatter(
         mode="markers",
-        name=html.escape(f"speed of light ({precision})" if precision else "speed of light"),
+        name=_label(f"speed of light ({precision})" if precision else "speed of light"),
         x=list(lights.values()),
-        y=[html.escape(workload) for workload in lights],
+        y=[_label(workload) for workload in lights],
         marker={"symbol": "line-ns-open", "size": 26, "line": {"width": 3}, "color": ROOF_COLOURS[index]},
         hovertemplate="speed of light on %{y}: %{x:.4g} ms<extra></extra>",
     )
 
 
 def _latency_marks(row: Row, index: int) -> go.Scatter:
-    name = html.escape(row.solution)
     return go.Scatter(
         mode="markers",
-        name=name,
+        name=_label(row.solution),
         x=[cell.latency_ms for cell in row.cells],
-        y=[html.escape(cell.workload) for cell in row.cells],
+        y=[_label(cell.workload) for cell in row.cells],
         error_x={
             "type": "data",
             "symmetric": False,
@@ -152,28 +147,33 @@ def _latency_marks(row: Row, index: int) -> go.Scatter:
         },
         marker={"symbol": SYMBOLS[index % len(SYMBOLS)], "color": COLOURS[index % len(COLOURS)], "size": 11},
         customdata=[significant(cell.latency_ms) for cell in row.cells],
-        hovertemplate=f"{name} on %{{y}}: %{{customdata}} ms<extra></extra>",
+        hovertemplate="%{fullData.name} on %{y}: %{customdata} ms<extra></extra>",
     )
 
 
-def _one_two_five(rows: list[Row]) -> list[float]:
-    """Ticks 0.1, 0.2, 0.5, 1 ... around the latencies: Plotly's own would label 20 as a bare 2."""
-    shown = [
-        ms for row in rows for cell in row.cells for ms in (cell.latency_ms, cell.speed_of_light_ms) if ms
-    ]
+def _ticks(rows: list[Row]) -> list[float]:
+    """Ticks 0.1, 0.2, 0.5, 1 ... or closer around the latencies: Plotly's own label 20 as a bare 2."""
+    cells = [cell for row in rows for cell in row.cells]
+    shown = [ms for cell in cells for ms in (cell.latency_ms, cell.speed_of_light_ms) if ms]
+    digits = (1, 2, 5) if max(shown) > 5 * min(shown) else (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
     first, last = math.floor(math.log10(min(shown))), math.ceil(math.log10(max(shown)))
-    return [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in (1, 2, 5)]
+    return [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in digits]
+
+
+def _label(name: str) -> str:
+    """A name as Plotly shows it: it reads tags, and takes `&lt;` for `<` but leaves `&quot;` alone."""
+    return html.escape(name, quote=False)
 
 
 def _names_axis(names: list[str]) -> dict[str, Any]:
     """A category axis, first name on top, with names short enough for a phone."""
-    escaped = [html.escape(name) for name in names]
+    escaped = [_label(name) for name in names]
     short = [name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…" for name in names]
     return {
         "categoryorder": "array",
         "categoryarray": escaped,
         "tickvals": escaped,
-        "ticktext": [html.escape(name) for name in short],
+        "ticktext": [_label(name) for name in short],
         "autorange": "reversed",
         "automargin": True,
         "type": "category",

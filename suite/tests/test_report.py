@@ -220,7 +220,7 @@ def test_a_hostile_name_stays_a_label_in_the_figure(tmp_path):
     data = json.loads(
         re.search(r'Plotly\.newPlot\(\s*"fractions-0",\s*(\[.*?\]),\s*\{"', markup, re.DOTALL).group(1)
     )
-    assert data[0]["y"] == ["&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&lt;b&gt;&amp;amp;"]
+    assert data[0]["y"] == ['&lt;script&gt;alert("x")&lt;/script&gt;&lt;b&gt;&amp;amp;']
 
 
 def test_on_a_cpu_the_page_says_passed_and_draws_nothing(tmp_path):
