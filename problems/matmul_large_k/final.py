@@ -21,9 +21,14 @@ class Config(NamedTuple):
     per_multiprocessor: int
 
 
-# Blocks of 227 KB of shared memory (sm_90) and of 99 KB (sm_89).
-LARGE_SHARED = (Config(128, 256, 32, 8, 5, 1), Config(256, 16, 32, 4, 6, 1))
-SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 4, 1))
+# For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that read as much, the first.
+LARGE_SHARED = (
+    Config(128, 128, 32, 4, 3, 2),
+    Config(128, 256, 32, 8, 4, 1),
+    Config(256, 128, 32, 8, 4, 1),
+    Config(256, 16, 32, 4, 6, 1),
+)
+SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
 
@@ -38,10 +43,13 @@ def round_to_tf32(x):
 
 @triton.jit
 def clamp(index, size_units, UNIT: tl.constexpr, BLOCK: tl.constexpr):
-    # Past the end, the last UNIT elements again: loads then need no mask, and what the extra rows compute is
-    # never stored. The two hints keep what Triton knew before: whole units stay together, and neighbouring
-    # threads still read neighbouring elements. A UNIT of 1 also says that nothing is aligned.
-    clamped = tl.minimum(index // UNIT, size_units - 1) * UNIT + index % UNIT
+    # Past the end, the last UNIT elements again: loads need no mask, and what the extra columns compute is
+    # never stored. The hints keep what Triton knew before: units stay whole, and neighbouring threads still
+    # read neighbouring elements. With a UNIT of 1 the alignment is given up.
+    if UNIT == 1:  # a hint sits on an operation, and `* 1` would be folded away together with its hint
+        clamped = tl.minimum(index, size_units - 1)
+    else:
+        clamped = tl.minimum(index // UNIT, size_units - 1) * UNIT + index % UNIT
     return tl.max_contiguous(tl.multiple_of(clamped, UNIT), BLOCK)
 
 
@@ -86,8 +94,10 @@ def partial_kernel(
     count = tl.minimum(K - first, k_per_split).to(tl.int32)
 
     # A tile is a scalar pointer that moves and offsets that do not: half the registers of a tile of pointers.
-    p = clamp(rows, P_UNITS, UNIT_P, BLOCK_P).to(X_OFFSET)[:, None]
+    # Rows of X are masked and columns of Y clamped: of the four ways to treat the edge, the fastest measured.
+    p = rows.to(X_OFFSET)[:, None]
     q = clamp(columns, Q_UNITS, UNIT_Q, BLOCK_Q).to(Y_OFFSET)[None, :]
+    row_mask = rows[:, None] < P
     x_offsets = p * stride_xp + inner.to(X_OFFSET)[None, :] * stride_xk  # [BLOCK_P, BLOCK_K]
     y_offsets = inner.to(Y_OFFSET)[:, None] * stride_yk + q * stride_yq  # [BLOCK_K, BLOCK_Q]
     x_tile = x_ptr + first * stride_xk
@@ -96,20 +106,20 @@ def partial_kernel(
     accumulator = tl.zeros((BLOCK_P, BLOCK_Q), dtype=tl.float32)
     steps = count // BLOCK_K
     for _ in range(steps):
-        x = tl.load(x_tile + x_offsets)
+        x = tl.load(x_tile + x_offsets, mask=row_mask, other=0.0)
         y = tl.load(y_tile + y_offsets)
         accumulator = tl.dot(round_to_tf32(x), y, accumulator)
         x_tile += BLOCK_K * stride_xk
         y_tile += BLOCK_K * stride_yk
     left = count - steps * BLOCK_K
     if left > 0:
-        x = tl.load(x_tile + x_offsets, mask=inner[None, :] < left, other=0.0)
+        x = tl.load(x_tile + x_offsets, mask=row_mask & (inner[None, :] < left), other=0.0)
         y = tl.load(y_tile + y_offsets, mask=inner[:, None] < left, other=0.0)
         accumulator = tl.dot(round_to_tf32(x), y, accumulator)
 
     rows64, columns64 = rows.to(tl.int64), columns.to(tl.int64)
     out_ptrs = partial_ptr + split * P * Q + rows64[:, None] * stride_p + columns64[None, :] * stride_q
-    tl.store(out_ptrs, accumulator, mask=(rows[:, None] < P) & (columns[None, :] < Q))
+    tl.store(out_ptrs, accumulator, mask=row_mask & (columns[None, :] < Q))
 
 
 @triton.jit
@@ -140,14 +150,16 @@ def has_large_shared(device: torch.device) -> bool:
     return torch.cuda.get_device_properties(device).shared_memory_per_block_optin > 200_000
 
 
-def pick_config(p: int, q: int, device: torch.device) -> Config:
-    """The tile that reads least for a (p, q) result, among those that fit the card."""
+def pick_config(x: torch.Tensor, y: torch.Tensor) -> Config:
+    """The tile that reads least of `x` (P, K) and `y` (K, Q), among those that fit the card."""
+    large = has_large_shared(x.device)
+    column_cost = 2 if large and y.stride(0) != 1 else 1  # such a Y arrives in copies of 4 bytes
 
-    def traffic(config: Config) -> int:
-        tiles = triton.cdiv(p, config.rows) * triton.cdiv(q, config.columns)
-        return tiles * (config.rows + config.columns)
+    def cost(config: Config) -> int:
+        tiles = triton.cdiv(x.shape[0], config.rows) * triton.cdiv(y.shape[1], config.columns)
+        return tiles * (config.rows + column_cost * config.columns)
 
-    return min(LARGE_SHARED if has_large_shared(device) else SMALL_SHARED, key=traffic)
+    return min(LARGE_SHARED if large else SMALL_SHARED, key=cost)
 
 
 def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
@@ -158,46 +170,44 @@ def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
     return triton.cdiv(length, config.inner) * config.inner
 
 
+def access(x: torch.Tensor, y: torch.Tensor, inner: int) -> dict[str, int | tl.dtype]:
+    """What the kernel may assume of the layout of `x` (P, K) and `y` (K, Q): copy units, offset widths."""
+    units = {
+        "UNIT_P": unit(x.shape[0]),
+        "UNIT_Q": unit(y.shape[1]),
+        "UNIT_XP": unit(x.stride(0)),
+        "UNIT_XK": unit(x.stride(1)),
+        "UNIT_YK": unit(y.stride(0)),
+        "UNIT_YQ": unit(y.stride(1)),
+    }
+    if y.stride(0) != 1 and has_large_shared(x.device):
+        # Such a Y is turned on its way into shared memory, in copies of 4 bytes. Believed to be aligned, a
+        # thread would take 4 neighbours, and one copy of a warp would touch 512 bytes; unaligned, 128 in a row.
+        units["UNIT_Q"] = 1
+    offsets = {
+        "X_OFFSET": offset_type(x.shape[0], x.stride(0), inner, x.stride(1)),
+        "Y_OFFSET": offset_type(y.shape[1], y.stride(1), inner, y.stride(0)),
+    }
+    return units | offsets
+
+
 def launch(x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> None:
     """Write x @ y into `c`, for `x` (P, K), `y` (K, Q) and a `c` (P, Q) whose storage has no holes."""
     P, K = x.shape
     Q = y.shape[1]
-    config = pick_config(P, Q, x.device)
+    config = pick_config(x, y)
     grid = (triton.cdiv(P, config.rows), triton.cdiv(Q, config.columns))
     k_per_split = pick_split(K, grid[0] * grid[1], config, x.device)
     splits = triton.cdiv(K, k_per_split)
     partial = c if splits == 1 else torch.empty((splits, c.numel()), device=c.device, dtype=torch.float32)
-    units = (P, Q, *x.stride(), *y.stride())
-    UNIT_P, UNIT_Q, UNIT_XP, UNIT_XK, UNIT_YK, UNIT_YQ = map(unit, units)
-    if y.stride(0) != 1 and has_large_shared(x.device):
-        UNIT_Q = 1
+    known = access(x, y, config.inner)
+    x_units = (x.stride(0) // known["UNIT_XP"], x.stride(1) // known["UNIT_XK"])
+    y_units = (y.stride(0) // known["UNIT_YK"], y.stride(1) // known["UNIT_YQ"])
+    sizes = (P // known["UNIT_P"], Q // known["UNIT_Q"], K)
+    tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner}
+    pipeline = {"num_warps": config.num_warps, "num_stages": config.num_stages}
     partial_kernel[(*grid, splits)](
-        x,
-        y,
-        partial,
-        P // UNIT_P,
-        Q // UNIT_Q,
-        K,
-        x.stride(0) // UNIT_XP,
-        x.stride(1) // UNIT_XK,
-        y.stride(0) // UNIT_YK,
-        y.stride(1) // UNIT_YQ,
-        c.stride(0),
-        c.stride(1),
-        k_per_split,
-        UNIT_P=UNIT_P,
-        UNIT_Q=UNIT_Q,
-        UNIT_XP=UNIT_XP,
-        UNIT_XK=UNIT_XK,
-        UNIT_YK=UNIT_YK,
-        UNIT_YQ=UNIT_YQ,
-        X_OFFSET=offset_type(P, x.stride(0), config.inner, x.stride(1)),
-        Y_OFFSET=offset_type(Q, y.stride(1), config.inner, y.stride(0)),
-        BLOCK_P=config.rows,
-        BLOCK_Q=config.columns,
-        BLOCK_K=config.inner,
-        num_warps=config.num_warps,
-        num_stages=config.num_stages,
+        x, y, partial, *sizes, *x_units, *y_units, *c.stride(), k_per_split, **known, **tile, **pipeline
     )
     if splits > 1:
         size = c.numel()
