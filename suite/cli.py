@@ -322,15 +322,15 @@ def _judge(
             _note(f"interrupted: {len(results)} result(s) kept")
             sys.exit(EXIT_INTERRUPTED)
     if unsaved:
-        _note(
-            f"not recorded: {', '.join(sorted(unsaved))} (a file from elsewhere, or part of the check tier)"
-        )
+        why = "--quick, a file from elsewhere, or part of the check tier"
+        _note(f"not recorded: {', '.join(sorted(unsaved))} ({why})")
     return results
 
 
 def _is_kept(result: Result, options: RunOptions) -> bool:
-    """A part of the check tier must not stand in the records as if it were the whole."""
-    return result.workload != "check" or not (options.quick or options.workloads)
+    """Few samples, or a part of the check tier, must not stand in the records as if they were the whole."""
+    whole_tier = not options.workloads or "check" in options.workloads
+    return not options.quick and (result.workload != "check" or whole_tier)
 
 
 def _is_ours(root: Path, problem: Problem, solutions: list[Solution], result: Result) -> bool:

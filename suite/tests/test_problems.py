@@ -1,0 +1,138 @@
+"""Every problem folder keeps its contract; its graded solutions are right and measured as they stand."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from suite import store
+from suite.gpus import RTX_4090
+from suite.judge.truth import load_module
+from suite.problem import Problem, find_problems
+from suite.result import Result, Status
+from suite.runner import RunOptions, run
+from suite.solution import STAGES, find_solutions
+
+ROOT = Path(__file__).parents[2]
+PROBLEMS = find_problems(ROOT)
+SEEDS = {
+    "argmin": ({"shape": [128, 4096, 4095], "dim": 1}, 8_587_837_440 + 4_193_280, 0),
+    "argmax": ({"shape": [128, 4096, 4095], "dim": 1}, 8_587_837_440 + 4_193_280, 0),
+    "matmul_large_k": ({"m": 256, "k": 524288, "n": 256}, 1_073_741_824 + 262_144, 68_719_476_736),
+}
+by_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+
+
+def test_the_three_seed_problems_are_here() -> None:
+    assert [problem.name for problem in PROBLEMS] == ["argmax", "argmin", "matmul_large_k"]
+
+
+@by_problem
+def test_the_folder_is_complete(problem: Problem) -> None:
+    names = {path.name for path in problem.folder.iterdir() if path.is_file()}
+    stages = {f"{stem}.py" for stem in STAGES}
+    assert names == {"reference.py", "inputs.py", "README.md", *stages}
+    assert len(problem.description) > 40
+
+
+@by_problem
+def test_the_seed_workload_is_the_seed_documents(problem: Problem) -> None:
+    axes, bytes_moved, flops = SEEDS[problem.name]
+    inputs = load_module(problem.folder / "inputs.py")
+    seed = problem.workload("seed").axes
+    assert {name: seed[name] for name in axes} == axes
+    assert (inputs.bytes_moved(**seed), inputs.flops(**seed)) == (bytes_moved, flops)
+
+
+@by_problem
+def test_there_are_enough_workloads_and_bench_inputs_exceed_the_cache(problem: Problem) -> None:
+    inputs = load_module(problem.folder / "inputs.py")
+    tiers = [workload.tier for workload in problem.workloads]
+    assert tiers.count("bench") >= 5
+    assert tiers.count("check") >= 12
+    for name in problem.bench_workloads:
+        with torch.device("meta"):
+            tensors = inputs.get_inputs(**problem.workload(name).axes)
+        nbytes = sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+        assert nbytes > 4 * RTX_4090.l2_cache_mb * 2**20, name
+        assert nbytes <= 8.7e9, name
+
+
+@by_problem
+def test_bytes_moved_counts_each_input_and_output_once(problem: Problem) -> None:
+    inputs, reference = (load_module(problem.folder / f"{stem}.py") for stem in ("inputs", "reference"))
+    for workload in problem.workloads:
+        with torch.device("meta"):
+            tensors = inputs.get_inputs(**workload.axes)
+            output = reference.Model(*inputs.get_init_inputs(**workload.axes))(*tensors)
+        counted = sum(math.prod(t.shape) * t.dtype.itemsize for t in [*tensors, output])
+        assert inputs.bytes_moved(**workload.axes) == counted, workload.name
+
+
+@by_problem
+def test_inputs_are_random_and_never_constant(problem: Problem) -> None:
+    inputs = load_module(problem.folder / "inputs.py")
+    for workload in problem.workloads:
+        if workload.tier == "check":
+            first, second = (inputs.get_inputs(**workload.axes) for _ in range(2))
+            for one, other in zip(first, second, strict=True):
+                assert one.numel() < 3 or not torch.equal(one, other), workload.name
+                assert one.numel() < 3 or one.min() < one.max(), workload.name
+
+
+@by_problem
+def test_edge_cases_expect_what_the_reference_does(problem: Problem) -> None:
+    inputs, reference = (load_module(problem.folder / f"{stem}.py") for stem in ("inputs", "reference"))
+    cases = inputs.edge_cases()
+    assert len({case["name"] for case in cases}) == len(cases) >= 10
+    for case in cases:
+        model = reference.Model(*case["init_inputs"])
+        if case["expects"] == "reference":
+            assert isinstance(model(*case["inputs"]), torch.Tensor), case["name"]
+        else:
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - the type's name is compared below
+                model(*case["inputs"])
+            assert type(caught.value).__name__ == case["expects"], case["name"]
+
+
+@by_problem
+def test_graded_solutions_pass_the_check_tier_in_the_interpreter(problem: Problem) -> None:
+    solutions = find_solutions(ROOT, problem)
+    results = {r.solution: r for r in run(ROOT, problem, solutions, RunOptions("cpu"), lambda _: None)}
+    assert {name: (r.status, r.reason) for name, r in results.items()} == {
+        solution.name: (Status.PASSED, None) for solution in solutions
+    }
+
+
+def graded_results(problem: Problem) -> dict[str, dict[str, Result]]:
+    """The newest committed H200 results of the files as they stand, by stage and workload."""
+    results, warnings = store.read(ROOT / "reports" / "results", problem.name)
+    assert warnings == []
+    found: dict[str, dict[str, Result]] = {}
+    for stem in STAGES:
+        sha256 = hashlib.sha256((problem.folder / f"{stem}.py").read_bytes()).hexdigest()
+        mine = [r for r in results if r.device == "nvidia-h200" and r.sha256 == sha256 and r.solution == stem]
+        found[stem] = {r.workload: r for r in mine}
+    return found
+
+
+@by_problem
+def test_every_graded_solution_was_measured_as_it_stands(problem: Problem) -> None:
+    for stem, results in graded_results(problem).items():
+        assert set(results) == {"check", *problem.bench_workloads}, stem
+        assert {result.status for result in results.values()} == {Status.PASSED}, stem
+        assert all(len(results[name].samples_ms) >= 30 for name in problem.bench_workloads), stem
+
+
+@by_problem
+def test_each_stage_is_faster_than_the_one_before_beyond_the_interval(problem: Problem) -> None:
+    seeds = [results["seed"] for results in graded_results(problem).values()]
+    for before, after in pairwise(seeds):
+        assert before.latency_ci_ms is not None
+        assert after.latency_ci_ms is not None
+        assert after.latency_ci_ms[1] < before.latency_ci_ms[0], (before.solution, after.solution)
