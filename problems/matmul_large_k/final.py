@@ -28,6 +28,8 @@ LARGE_SHARED = (
     Config(256, 128, 32, 8, 4, 1),
     Config(256, 16, 32, 4, 6, 1),
 )
+# With both operands in copies of 4 bytes, the addresses of larger tiles no longer fit the registers.
+NARROW = (Config(128, 128, 32, 8, 3, 2), Config(128, 16, 32, 4, 6, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
@@ -98,6 +100,7 @@ def partial_kernel(
     p = rows.to(X_OFFSET)[:, None]
     q = clamp(columns, Q_UNITS, UNIT_Q, BLOCK_Q).to(Y_OFFSET)[None, :]
     row_mask = rows[:, None] < P
+    column_mask = columns[None, :] < Q
     x_offsets = p * stride_xp + inner.to(X_OFFSET)[None, :] * stride_xk  # [BLOCK_P, BLOCK_K]
     y_offsets = inner.to(Y_OFFSET)[:, None] * stride_yk + q * stride_yq  # [BLOCK_K, BLOCK_Q]
     x_tile = x_ptr + first * stride_xk
@@ -114,12 +117,12 @@ def partial_kernel(
     left = count - steps * BLOCK_K
     if left > 0:
         x = tl.load(x_tile + x_offsets, mask=row_mask & (inner[None, :] < left), other=0.0)
-        y = tl.load(y_tile + y_offsets, mask=inner[:, None] < left, other=0.0)
+        y = tl.load(y_tile + y_offsets, mask=column_mask & (inner[:, None] < left), other=0.0)
         accumulator = tl.dot(round_to_tf32(x), y, accumulator)
 
     rows64, columns64 = rows.to(tl.int64), columns.to(tl.int64)
     out_ptrs = partial_ptr + split * P * Q + rows64[:, None] * stride_p + columns64[None, :] * stride_q
-    tl.store(out_ptrs, accumulator, mask=row_mask & (columns[None, :] < Q))
+    tl.store(out_ptrs, accumulator, mask=row_mask & column_mask)
 
 
 @triton.jit
@@ -150,16 +153,28 @@ def has_large_shared(device: torch.device) -> bool:
     return torch.cuda.get_device_properties(device).shared_memory_per_block_optin > 200_000
 
 
+def wide(size: int, stride: int, inner_stride: int) -> bool:
+    """Whether an operand can be copied 16 bytes at a time, along K or along its own `size`."""
+    along_k = inner_stride == 1 and stride % 4 == 0
+    return along_k or (stride == 1 and inner_stride % 4 == 0 and size % 4 == 0)
+
+
 def pick_config(x: torch.Tensor, y: torch.Tensor) -> Config:
     """The tile that reads least of `x` (P, K) and `y` (K, Q), among those that fit the card."""
+    P, Q = x.shape[0], y.shape[1]
     large = has_large_shared(x.device)
-    column_cost = 2 if large and y.stride(0) != 1 else 1  # such a Y arrives in copies of 4 bytes
+    wide_x = wide(P, x.stride(0), x.stride(1))
+    wide_y = wide(Q, y.stride(1), y.stride(0)) and (y.stride(0) == 1 or not large)
+    column_cost = 1 if wide_y else 2  # copies of 4 bytes
 
     def cost(config: Config) -> int:
-        tiles = triton.cdiv(x.shape[0], config.rows) * triton.cdiv(y.shape[1], config.columns)
+        tiles = triton.cdiv(P, config.rows) * triton.cdiv(Q, config.columns)
         return tiles * (config.rows + column_cost * config.columns)
 
-    return min(LARGE_SHARED if large else SMALL_SHARED, key=cost)
+    configs = LARGE_SHARED if large else SMALL_SHARED
+    if large and not wide_x and not wide_y:
+        configs = NARROW
+    return min(configs, key=cost)
 
 
 def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
@@ -182,7 +197,7 @@ def access(x: torch.Tensor, y: torch.Tensor, inner: int) -> dict[str, int | tl.d
     }
     if y.stride(0) != 1 and has_large_shared(x.device):
         # Such a Y is turned on its way into shared memory, in copies of 4 bytes. Believed to be aligned, a
-        # thread would take 4 neighbours, and one copy of a warp would touch 512 bytes; unaligned, 128 in a row.
+        # thread would take 4 neighbours and a warp's copy would span 512 bytes; unaligned, 128 in a row.
         units["UNIT_Q"] = 1
     offsets = {
         "X_OFFSET": offset_type(x.shape[0], x.stride(0), inner, x.stride(1)),
