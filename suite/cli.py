@@ -19,7 +19,7 @@ from suite.leaderboard import board
 from suite.machine import has_gpu
 from suite.problem import Problem, ProblemFolderError, UnknownNameError, find_problem, find_problems
 from suite.result import Result, Status, to_json
-from suite.runner import JudgeError, Progress, RunOptions, make_plan, new_run_id, run
+from suite.runner import JudgeError, NothingToRunError, Progress, RunOptions, make_plan, new_run_id, run
 from suite.solution import Solution, SolutionFileError, find_solutions, select_solution
 from suite.submission import SubmissionError, accept, prepare
 from suite.tables import (
@@ -32,7 +32,7 @@ from suite.tables import (
     workloads_table,
 )
 
-USER_ERRORS = (UnknownNameError, ProblemFolderError, SolutionFileError, SubmissionError)
+USER_ERRORS = (UnknownNameError, ProblemFolderError, SolutionFileError, SubmissionError, NothingToRunError)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,6 +46,10 @@ def _plain_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
     except JudgeError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        if error.filename is None:  # not about a file that the user named: a closed pipe, a bug
+            raise
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 def _root() -> Path:
@@ -241,10 +245,11 @@ def report_verb(out: Path | None, open_page: bool) -> None:
     from suite.report import render  # plotly takes a while to import
 
     root = _root()
-    results, warnings = store.read(root / "reports" / "results")
-    for warning in warnings:
-        _note(f"warning: {warning}")
-    page = render(results, find_problems(root), out or root / "reports" / "html")
+    with _plain_errors():
+        results, warnings = store.read(root / "reports" / "results")
+        for warning in warnings:
+            _note(f"warning: {warning}")
+        page = render(results, find_problems(root), out or root / "reports" / "html")
     click.echo(f"report: {page}")
     if open_page:
         webbrowser.open(page.resolve().as_uri())
@@ -275,11 +280,8 @@ def _device(choice: str) -> str:
 
 
 def _select(root: Path, problem: Problem, names: tuple[str, ...]) -> list[Solution]:
-    if not names:
-        return find_solutions(root, problem)
-    selected = {
-        solution.path: solution for name in names for solution in [select_solution(root, problem, name)]
-    }
+    chosen = [select_solution(root, problem, name) for name in names] or find_solutions(root, problem)
+    selected = {solution.path: solution for solution in chosen}
     by_name: dict[str, Path] = {}
     for solution in selected.values():
         if by_name.setdefault(solution.name, solution.path) != solution.path:

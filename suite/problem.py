@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from suite.names import did_you_mean
 
 TIERS = ("check", "bench")
 SEED = "seed"
+WHOLE_CHECK_TIER = "check"
+"""Stands for all check workloads and the edge cases, so no workload may be called so."""
 
 
 class ProblemFolderError(ValueError):
@@ -46,7 +49,10 @@ class Problem:
             ProblemFolderError: WORKLOADS is missing, not a literal, or breaks the contract.
         """
         path = self.folder / "inputs.py"
-        return tuple(_workload(path, name, entry) for name, entry in _literal(path, "WORKLOADS").items())
+        literal = _literal(path, "WORKLOADS")
+        if SEED not in literal:
+            raise ProblemFolderError(f"{path}: WORKLOADS has no workload 'seed'")
+        return tuple(_workload(path, name, entry) for name, entry in literal.items())
 
     @property
     def bench_workloads(self) -> tuple[str, ...]:
@@ -102,13 +108,13 @@ def find_problem(root: Path, name: str) -> Problem:
 
 def _literal(path: Path, name: str) -> dict[str, Any]:
     """The value of a module's top-level literal, without running the module."""
-    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+    for node in _parsed(path).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             value = getattr(node, "value", None)
             try:
                 literal = ast.literal_eval(value) if isinstance(value, ast.expr) else None
-            except ValueError as error:
+            except (ValueError, TypeError) as error:
                 raise ProblemFolderError(f"{path}: {name} must be a literal: {error}") from error
             if isinstance(literal, dict) and literal:
                 return literal
@@ -116,8 +122,26 @@ def _literal(path: Path, name: str) -> dict[str, Any]:
     raise ProblemFolderError(f"{path}: {name} is missing")
 
 
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except SyntaxError as error:
+        raise ProblemFolderError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
+    except (ValueError, OSError) as error:
+        raise ProblemFolderError(f"{path}: cannot be read: {error}") from error
+
+
 def _workload(path: Path, name: Any, entry: Any) -> Workload:
-    if not isinstance(entry, dict) or set(entry) != {"tier", "axes"} or entry["tier"] not in TIERS:
+    if not isinstance(name, str) or not name or name == WHOLE_CHECK_TIER:
+        raise ProblemFolderError(
+            f"{path}: a workload's name must be a string other than 'check', found {name!r}"
+        )
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != {"tier", "axes"}
+        or entry["tier"] not in TIERS
+        or not _is_json_object(entry["axes"])
+    ):
         raise ProblemFolderError(
             f"{path}: workload {name!r} must be {{'tier': 'check' or 'bench', 'axes': {{...}}}}, "
             f"found {entry!r}"
@@ -125,3 +149,11 @@ def _workload(path: Path, name: Any, entry: Any) -> Workload:
     if name == SEED and entry["tier"] != "bench":
         raise ProblemFolderError(f"{path}: workload 'seed' must be of tier 'bench'")
     return Workload(name, entry["tier"], entry["axes"])
+
+
+def _is_json_object(value: Any) -> bool:
+    """Axes travel as JSON and come back as keywords: what JSON would change or refuse is refused here."""
+    try:
+        return isinstance(value, dict) and bool(json.loads(json.dumps(value, allow_nan=False)) == value)
+    except (TypeError, ValueError):
+        return False

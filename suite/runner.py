@@ -34,6 +34,10 @@ class JudgeError(RuntimeError):
     """The judge ended before its plan did; the message shows the end of what it said."""
 
 
+class NothingToRunError(ValueError):
+    """What was asked for needs another device; the message says what this one can do."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How to run: which workloads (none: all), and how thoroughly."""
@@ -65,6 +69,7 @@ def make_plan(
 
     Raises:
         UnknownNameError: a named workload does not exist.
+        NothingToRunError: only bench workloads are named, and the device is the CPU.
     """
     chosen = [problem.workload(name) for name in options.workloads if name != "check"]
     if not options.workloads:
@@ -75,14 +80,21 @@ def make_plan(
     if "check" in options.workloads:
         chosen += [workload for workload in problem.workloads if workload.tier == "check"]
     benches = [workload for workload in chosen if workload.tier == "bench" and options.device == "cuda"]
+    checks = [workload for workload in chosen if workload.tier == "check"]
+    edge_cases = "check" in options.workloads or not (options.workloads or options.quick)
+    if not (checks or benches or edge_cases):
+        raise NothingToRunError(
+            "nothing to run: bench workloads are timed, which needs an NVIDIA GPU; "
+            "on the CPU leave --workload out or use --workload check"
+        )
     return Plan(
         folder=str(problem.folder.resolve()),
         device=options.device,
         reference=str(problem.reference.resolve()),
         entries=tuple(Entry(s.name, str(s.path), s.class_name) for s in solutions),
-        checks=_axes(workload for workload in chosen if workload.tier == "check"),
+        checks=_axes(checks),
         benches=_axes(benches),
-        edge_cases="check" in options.workloads or not (options.workloads or options.quick),
+        edge_cases=edge_cases,
         samples=QUICK_SAMPLES if options.quick else FULL_SAMPLES,
         timeout_s=options.timeout_s,
         log_folder=str(root / "reports" / "logs" / run_id),
@@ -194,7 +206,7 @@ def _python_path() -> str:
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _axes(workloads: Iterator[Workload] | list[Workload]) -> dict[str, dict[str, Any]]:
+def _axes(workloads: list[Workload]) -> dict[str, dict[str, Any]]:
     return {workload.name: workload.axes for workload in workloads}
 
 

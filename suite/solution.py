@@ -16,7 +16,7 @@ from suite.problem import Problem, UnknownNameError
 
 STAGES = {"baseline": "baseline", "grid_stage": "grid", "block_stage": "block", "final": "final"}
 MAX_BYTES = 1_000_000
-_HEADER = re.compile(r"^#\s*(author|idea):\s*(.+?)\s*$", re.MULTILINE)
+_HEADER = re.compile(r"^#[^\S\n]*(author|idea):[^\S\n]*(\S.*?)\s*$", re.MULTILINE)
 
 
 class SolutionFileError(ValueError):
@@ -43,17 +43,12 @@ def read_solution(path: Path, *, name: str | None = None, stage: str = "submitte
     """The solution in `path`, hashed as it is. What stands in the file is the worker's to find out.
 
     Raises:
-        SolutionFileError: the file is missing or over 1 MB.
+        SolutionFileError: the file is missing, cannot be read or is over 1 MB.
     """
-    if not path.is_file():
-        raise SolutionFileError(f"{path}: no such file")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise SolutionFileError(f"{path}: {size} bytes; a solution may have {MAX_BYTES}")
-    source = path.read_bytes()
+    source = _bytes_of(path)
     header: dict[str, str] = {}
     for key, value in _HEADER.findall(source.decode(errors="replace")):
-        header.setdefault(key, value[:80])
+        header.setdefault(key, "".join(filter(str.isprintable, value))[:80])
     return Solution(
         name=name or path.stem,
         path=path.resolve(),
@@ -63,6 +58,18 @@ def read_solution(path: Path, *, name: str | None = None, stage: str = "submitte
         idea=header.get("idea"),
         class_name="Model" if stage == "reference" else "ModelNew",
     )
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise SolutionFileError(f"{path}: no such file")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise SolutionFileError(f"{path}: {size} bytes; a solution may have {MAX_BYTES}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SolutionFileError(f"{path}: {error.strerror}") from error
 
 
 def find_solutions(root: Path, problem: Problem) -> list[Solution]:
@@ -93,7 +100,8 @@ def select_solution(root: Path, problem: Problem, name: str) -> Solution:
             return solution
     path = Path(name)
     if path.suffix == ".py" or "/" in name:
-        return read_solution(path)
+        chosen = read_solution(path)
+        return next((solution for solution in found if solution.path == chosen.path), chosen)
     names = [solution.name for solution in found]
     raise UnknownNameError(
         f"problem {problem.name!r} has no solution {name!r}{did_you_mean(name, names)} "
@@ -121,7 +129,7 @@ def require_solution_form(path: Path) -> None:
         raise SolutionFileError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     except SyntaxError as error:
         raise SolutionFileError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes; expressions nested too deeply
         raise SolutionFileError(f"{path}: not Python: {error}") from error
     if not any(isinstance(node, ast.ClassDef) and node.name == "ModelNew" for node in tree.body):
         raise SolutionFileError(

@@ -58,7 +58,8 @@ def accept(submission: Submission) -> None:
     Raises:
         SubmissionError: the file changed while it was judged, or the name was taken meanwhile.
     """
-    if hashlib.sha256(submission.source).hexdigest() != submission.solution.sha256:
+    judged = submission.solution
+    if {_sha256(submission.source), _sha256(_now(judged.path))} != {judged.sha256}:
         raise SubmissionError(
             f"{submission.solution.path} changed while it was being submitted; submit it again"
         )
@@ -70,3 +71,15 @@ def accept(submission: Submission) -> None:
             os.fsync(file.fileno())
     except FileExistsError:
         raise SubmissionError(f"{submission.target} exists; choose another --idea") from None
+
+
+def _sha256(source: bytes) -> str:
+    return hashlib.sha256(source).hexdigest()
+
+
+def _now(path: Path) -> bytes:
+    """What stands in the file now; nothing if it is gone."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -8,6 +8,8 @@ from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status
 
 MAX_REASON = 400
+MAX_TYPE = 100
+MAX_LINE = 1_000_000  # a solution has fewer bytes than that
 # Triton wraps what went wrong in a kernel; the cause says more.
 _WRAPPERS = {"CompilationError", "InterpreterError"}
 _COMPILE_TYPES = {
@@ -43,6 +45,16 @@ def diagnose(failure: WorkerFailedError) -> tuple[Status, str]:
     return status, _reason(chain, failure.error.get("line"))
 
 
+def raised(failure: WorkerFailedError) -> str | None:
+    """The name of the exception that the solution raised; None if it is the worker that failed."""
+    return None if failure.error is None else _chain(failure.error)[0][0]
+
+
+def plain(text: str) -> str:
+    """`text` on one line and without what a terminal would obey or cannot show; it may be a solution's."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _chain(error: dict[str, Any]) -> list[tuple[str, str]]:
     """(type, message) from the outermost exception inwards.
 
@@ -50,11 +62,15 @@ def _chain(error: dict[str, Any]) -> list[tuple[str, str]]:
     """
     items = error.get("chain")
     chain = [
-        (str(item.get("type", "Exception")), str(item.get("message", "")))
+        (_text(item.get("type"), "Exception")[:MAX_TYPE], _text(item.get("message"), ""))
         for item in (items if isinstance(items, list) else [])
         if isinstance(item, dict)
     ]
     return chain or [("Exception", "the worker did not say which")]
+
+
+def _text(value: Any, default: str) -> str:
+    return value if isinstance(value, str) and value else default
 
 
 def _reason(chain: list[tuple[str, str]], line: Any) -> str:
@@ -66,5 +82,5 @@ def _reason(chain: list[tuple[str, str]], line: Any) -> str:
     lines = [piece.strip() for piece in message.splitlines() if piece.strip()]
     # Triton's own messages show the source first and end with the cause; others begin with it.
     cause = (lines[-1] if kind in _WRAPPERS else lines[0]) if lines else "(no message)"
-    where = f" (line {line})" if isinstance(line, int) else ""
-    return f"{kind}: {cause}"[:MAX_REASON] + where
+    where = f" (line {line})" if type(line) is int and 0 < line <= MAX_LINE else ""
+    return plain(f"{kind}: {cause}"[:MAX_REASON]) + where

@@ -10,6 +10,7 @@ import torch
 
 from suite.judge.card import Card
 from suite.judge.compare import Verdict, compare
+from suite.judge.diagnosis import plain, raised
 from suite.judge.exchange import Exchange, poison
 from suite.judge.fingerprint import changed, fingerprint
 from suite.judge.truth import Case, Expected, Truth
@@ -128,12 +129,12 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
         attached.prepare(case, exchange, expected)
         reply = attached.call(case, exchange, timed=False)
     except WorkerFailedError as failure:
-        raised = failure.error["chain"][0]["type"] if failure.error else None
-        if expected.raises is None or raised is None:
+        found = raised(failure)
+        if expected.raises is None or found is None:
             raise
-        if raised != expected.raises:
+        if found != expected.raises:
             raise UnfitError(
-                Status.INCORRECT, f"expected {expected.raises} as torch raises, found {raised}"
+                Status.INCORRECT, f"expected {expected.raises} as torch raises, found {plain(found)}"
             ) from failure
         return []
     if expected.raises is not None:
@@ -250,5 +251,5 @@ def _check_kind(reply: dict[str, Any], expected: list[torch.Tensor]) -> None:
         for key, value in wanted.items():
             if item.get(key) != value:
                 raise UnfitError(
-                    Status.INCORRECT, f"expected {key} {value}, found {str(item.get(key))[:100]}"
+                    Status.INCORRECT, f"expected {key} {value}, found {plain(str(item.get(key))[:100])}"
                 )

@@ -35,6 +35,8 @@ PASSED_ENVIRONMENT = (
     "LANG",
     "LC_ALL",
 )
+# A worker whose pipe has closed is dying; this long it may take to be gone.
+EXIT_GRACE_S = 5.0
 
 
 class WorkerFailedError(Exception):
@@ -117,7 +119,9 @@ class WorkerProcess:
         shutil.copytree(WORKER_PACKAGE, package / "worker", ignore=shutil.ignore_patterns("__pycache__"))
         (package / "__init__.py").touch()
         (self.directory / "tmp").mkdir()
-        return Path(shutil.copy(solution, self.directory / f"{solution.stem}.py"))
+        # In a folder of its own: on the module path a solution called random.py would stand in for Python's.
+        (self.directory / "solution").mkdir()
+        return Path(shutil.copy(solution, self.directory / "solution" / f"{solution.stem}.py"))
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
@@ -154,7 +158,7 @@ class WorkerProcess:
     def _validated(self, line: bytes, op: str) -> dict[str, Any]:
         try:
             reply = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             reply = None
         if (
             not isinstance(reply, dict)
@@ -167,11 +171,11 @@ class WorkerProcess:
 
     def _death(self, op: str) -> WorkerFailedError:
         try:
-            code = self._process.wait(timeout=5)
+            code = self._process.wait(timeout=EXIT_GRACE_S)
         except subprocess.TimeoutExpired:
             return WorkerFailedError(Status.REJECTED, f"protocol: the worker closed its pipe during {op!r}")
         if code < 0:
-            name = signal.Signals(-code).name
+            name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
             hint = " (often the kernel running out of memory)" if -code == signal.SIGKILL else ""
             return WorkerFailedError(
                 Status.RUNTIME_ERROR, f"the process was killed by {name} during {op!r}{hint}"
