@@ -76,6 +76,21 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How the samples of a result were taken."""
+
+    method: str
+    """"events": one cold call between two CUDA events. "kernel_timestamps": the span from the start of the
+    first kernel of one cold call to the end of its last, by CUPTI."""
+    flush_bytes: int
+    """Written to the L2 cache before each call."""
+    event_overhead_ms: float
+    """Median of empty event pairs taken the same way. Part of each "events" sample; not subtracted."""
+    discarded: int
+    """Samples thrown away and taken again because the card had lowered its clocks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One solution on one workload. `latency_ms` is None unless `status` is passed and a GPU timed it."""
 
@@ -114,10 +129,12 @@ class Result:
     """Of judge and worker together; the most seen between calls."""
     sandbox: str
     """How the worker was confined: "bubblewrap" or "none"."""
+    timing: Timing | None
     clocks: Clocks | None
+    """None without a clock reading (no NVML): the state of the card is unknown."""
     environment: Environment
     flags: tuple[str, ...] = ()
-    """Warnings about the measurement, for instance "noisy"."""
+    """Warnings: "noisy" (the interval stayed wide), "unstable" (the clocks never held)."""
     log: str | None = None
     """Where the whole output of a failed worker lies, relative to the repository."""
     schema: int = field(default=SCHEMA)
@@ -158,6 +175,7 @@ def from_json(line: str) -> Result:
         values["status"] = Status(values["status"])
         values["environment"] = _record("environment", Environment, values["environment"])
         values["correctness"] = _record("correctness", Correctness, values["correctness"])
+        values["timing"] = _record("timing", Timing, values["timing"])
         if values["clocks"] is not None:
             columns = {name: tuple(column) for name, column in values["clocks"].items()}
             values["clocks"] = _record("clocks", Clocks, columns)

@@ -15,15 +15,11 @@ Bound = Literal["memory", "compute"]
 PRECISIONS = ("fp32", "tf32", "bf16")
 """The precision classes, tightest first."""
 
-
 COMPUTE_HEADROOM = 1.25
-"""GeForce cards boost past their datasheet (a 4090 from 2.52 to 2.7 GHz and more); H200 boards run at 1.98 GHz
-where the datasheet's tensor rates stand for 1.83."""
+"""Cards boost past their datasheet: a 4090 from 2.52 to 2.7 GHz and more; an H200 runs at 1.98 GHz where the
+tensor rates of its datasheet stand for 1.83."""
 MEMORY_HEADROOM = 1.01
-"""Memory clocks are fixed; datasheets round.
-
-An H200's own memory clock gives 4814 GB/s for the printed 4800.
-"""
+"""Memory clocks are fixed and datasheets round: an H200's own clock gives 4814 GB/s for the printed 4800."""
 
 
 def peak_tflops(gpu: GpuSpec, precision: str) -> float:

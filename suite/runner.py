@@ -21,10 +21,10 @@ from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan, plan_to_json
 from suite.machine import used_memory_mb
 from suite.problem import SEED, Problem, Workload
-from suite.result import Clocks, Correctness, Environment, Result, Status
+from suite.result import Clocks, Correctness, Environment, Result, Status, Timing
 from suite.solution import Solution
 
-FULL_SAMPLES = (30, 100)
+FULL_SAMPLES = (30, 200)
 QUICK_SAMPLES = (15, 15)
 QUICK_CHECKS = 4
 STOP_GRACE_S = 10.0
@@ -244,6 +244,7 @@ def _result(
         precision=event.get("precision"),
         peak_gpu_memory_mb=event.get("peak_gpu_memory_mb"),
         sandbox="none",
+        timing=Timing(**event["timing"]) if event.get("timing") else None,
         clocks=Clocks(**{name: tuple(column) for name, column in clocks.items()}) if clocks else None,
         environment=environment,
         flags=tuple(event.get("flags", ())),

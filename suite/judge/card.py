@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from suite.judge.sampling import ClockState
 from suite.result import Clocks, Environment
 
 
@@ -33,12 +34,18 @@ class Card:
             return None
         return int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used) // 1_000_000
 
-    def clock_state(self) -> tuple[int, int, float, int, int] | None:
-        """(SM MHz, memory MHz, watts, degrees Celsius, reasons for lowered clocks) now."""
+    def top_mhz(self) -> int | None:
+        """The highest SM clock that the card can have."""
+        if self._handle is None:
+            return None
+        return int(self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, self._nvml.NVML_CLOCK_SM))
+
+    def clock_state(self) -> ClockState | None:
+        """Clocks, power and temperature now."""
         if self._handle is None:
             return None
         nvml, handle = self._nvml, self._handle
-        return (
+        return ClockState(
             nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
             nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
             nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
@@ -47,13 +54,18 @@ class Card:
         )
 
 
-def clocks_from(states: list[tuple[int, int, float, int, int] | None]) -> Clocks | None:
+def clocks_from(states: list[ClockState | None]) -> Clocks | None:
     """The states after each sample as columns; None when any is unknown."""
     known = [state for state in states if state is not None]
     if not known or len(known) < len(states):
         return None
-    sm, memory, power, temperature, reasons = zip(*known, strict=True)
-    return Clocks(sm, memory, power, temperature, reasons)
+    return Clocks(
+        sm_mhz=tuple(state.sm_mhz for state in known),
+        memory_mhz=tuple(state.memory_mhz for state in known),
+        power_w=tuple(state.power_w for state in known),
+        temperature_c=tuple(state.temperature_c for state in known),
+        throttle_reasons=tuple(state.reasons for state in known),
+    )
 
 
 def environment(card: Card | None) -> Environment:

@@ -17,9 +17,11 @@ from suite import gpus, roofline, stats
 from suite.judge.card import Card, clocks_from, environment
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import CudaExchange, Exchange, FileExchange
+from suite.judge.measure import Bench, Measurement
 from suite.judge.plan import Entry, Plan
-from suite.judge.trial import Attached, Measurement, UnfitError, check_case, classes_of, measure
-from suite.judge.truth import Truth
+from suite.judge.sampling import Limits
+from suite.judge.trial import Attached, Checked, UnfitError, check_case, classes_of
+from suite.judge.truth import Case, Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Correctness, Status
 
@@ -100,24 +102,22 @@ class Session:
     def _check(self, entry: Entry, worker: WorkerProcess) -> None:
         exchange = self._exchange(worker)
         attached = Attached(worker, "solution", self._plan.timeout_s)
-        measurement = Measurement()
+        checked = Checked()
         total = len(self._plan.checks) + self._plan.edge_cases
         for done, (name, axes) in enumerate(self._plan.checks.items()):
             self._progress(entry, name, done, total)
             for _ in range(FRESH_CHECKS):
                 case = self._truth.fresh_case(name, axes, exchange)
-                self._check_case(attached, case, measurement, exchange)
+                self._check_case(attached, case, checked, exchange)
         if self._plan.edge_cases:
             self._progress(entry, "edge cases", total - 1, total)
             for case in self._truth.edge_cases(exchange):
-                self._check_case(attached, case, measurement, exchange)
+                self._check_case(attached, case, checked, exchange)
         attached.detach()
         exchange.release()
-        self._passed(entry, "check", {}, measurement, {})
+        self._passed(entry, "check", {}, checked, {})
 
-    def _check_case(
-        self, attached: Attached, case: Any, measurement: Measurement, exchange: Exchange
-    ) -> None:
+    def _check_case(self, attached: Attached, case: Case, checked: Checked, exchange: Exchange) -> None:
         try:
             verdicts = check_case(attached, case, self._truth, exchange)
         except UnfitError as error:
@@ -125,7 +125,7 @@ class Session:
         except WorkerFailedError as failure:
             status, reason = diagnose(failure)
             raise UnfitError(status, f"{case.name}: {reason}") from failure
-        measurement.note(verdicts, classes_of(self._truth))
+        checked.note(verdicts, classes_of(self._truth))
 
     def _bench(self, entry: Entry, worker: WorkerProcess, workload: str) -> None:
         assert self._card is not None
@@ -134,49 +134,44 @@ class Session:
         exchange = CudaExchange()
         solution = Attached(worker, "solution", self._plan.timeout_s)
         reference = Attached(self._reference_worker(), "reference", self._plan.timeout_s)
-        measurement = measure(
-            solution,
-            reference,
-            self._truth,
-            exchange,
-            self._card,
-            name=workload,
-            axes=axes,
-            samples=self._plan.samples,
-        )
+        fewest, most = self._plan.samples
+        limits = Limits(fewest=fewest, most=most)
+        bench = Bench(solution, reference, self._truth, exchange, self._card, workload, axes, limits)
+        measurement = bench.measure()
         for attached in (solution, reference):
             attached.detach()
             attached.outputs = []
+        del bench  # it holds the inputs
         exchange.release()
-        self._passed(entry, workload, axes, measurement, self._timing(axes, measurement))
+        self._passed(entry, workload, axes, measurement.checked, self._timed(axes, measurement))
 
-    def _timing(self, axes: dict[str, Any], measurement: Measurement) -> dict[str, Any]:
-        latency_ms = stats.median(measurement.samples_ms)
+    def _timed(self, axes: dict[str, Any], measurement: Measurement) -> dict[str, Any]:
+        sampler = measurement.sampler
+        latency_ms = stats.median(sampler.samples_ms)
         bytes_moved, flops = self._truth.work(axes)
-        gpu = gpus.find_gpu(self._environment.gpu or "", self._environment.sm_count)
-        if gpu is not None:
-            floor_ms = roofline.floor_ms(bytes_moved, flops, gpu)
-            if latency_ms < floor_ms:
-                raise UnfitError(
-                    Status.IMPOSSIBLE,
-                    f"{latency_ms:.4f} ms is below the speed of light of {gpu.name}, {floor_ms:.4f} ms",
-                )
-        low, high = stats.median_ci(measurement.samples_ms)
-        noisy = (high - low) / 2 > 0.005 * latency_ms
-        clocks = clocks_from(measurement.clock_states)
+        self._require_possible(latency_ms, bytes_moved, flops)
+        clocks = clocks_from(sampler.states)
         return {
             "latency_ms": latency_ms,
-            "latency_ci_ms": [low, high],
-            "samples_ms": measurement.samples_ms,
-            "reference_latency_ms": stats.median(measurement.reference_samples_ms),
-            "reference_samples_ms": measurement.reference_samples_ms,
+            "latency_ci_ms": stats.median_ci(sampler.samples_ms),
+            "samples_ms": sampler.samples_ms,
+            "reference_latency_ms": stats.median(sampler.reference_samples_ms),
+            "reference_samples_ms": sampler.reference_samples_ms,
             "bytes_moved": bytes_moved,
             "flops": flops,
-            "precision": measurement.precision,
+            "precision": measurement.checked.precision,
             "peak_gpu_memory_mb": self._peak_memory_mb(measurement),
+            "timing": dataclasses.asdict(measurement.timing),
             "clocks": None if clocks is None else dataclasses.asdict(clocks),
-            "flags": ["noisy"] if noisy else [],
+            "flags": measurement.flags,
         }
+
+    def _require_possible(self, latency_ms: float, bytes_moved: int, flops: int) -> None:
+        gpu = gpus.find_gpu(self._environment.gpu or "", self._environment.sm_count)
+        floor_ms = roofline.floor_ms(bytes_moved, flops, gpu) if gpu is not None else 0.0
+        if gpu is not None and latency_ms < floor_ms:
+            reason = f"{latency_ms:.4f} ms is below the speed of light of {gpu.name}, {floor_ms:.4f} ms"
+            raise UnfitError(Status.IMPOSSIBLE, reason)
 
     def _peak_memory_mb(self, measurement: Measurement) -> int | None:
         before_mb = self._plan.used_mb.get(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
@@ -198,14 +193,9 @@ class Session:
         self._emit({"event": "progress", "solution": entry.name, "text": text, "done": done, "total": total})
 
     def _passed(
-        self,
-        entry: Entry,
-        workload: str,
-        axes: dict[str, Any],
-        measurement: Measurement,
-        fields: dict[str, Any],
+        self, entry: Entry, workload: str, axes: dict[str, Any], checked: Checked, fields: dict[str, Any]
     ) -> None:
-        correctness = Correctness(measurement.outputs_checked, measurement.largest_error)
+        correctness = Correctness(checked.outputs, checked.largest_error)
         self._emit(
             {
                 "event": "result",

@@ -1,14 +1,12 @@
-"""One solution against one case: call it, check the whole output, and, on a GPU, time it."""
+"""One solution against one case: call it and check the whole output."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from suite.judge.card import Card
 from suite.judge.compare import Verdict, compare
 from suite.judge.diagnosis import plain, raised
 from suite.judge.exchange import Exchange, poison
@@ -16,12 +14,7 @@ from suite.judge.fingerprint import changed, fingerprint
 from suite.judge.truth import Case, Expected, Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Status
-from suite.stats import median_ci
 from suite.worker.protocol import spec_to_json
-
-WARMUP_CALLS = 2
-ENOUGH_HALF_WIDTH = 0.005  # stop when the 95 % interval of the median is within 0.5 % of it on each side
-CHECK_EVERY = 10
 
 
 class UnfitError(Exception):
@@ -49,8 +42,14 @@ class Attached:
         self._specs = []
         self.worker.request("init", self.timeout_s, init_inputs=case.init_inputs)
 
-    def call(self, case: Case, exchange: Exchange, *, timed: bool) -> dict[str, Any]:
-        """One call on the inputs that now stand in shared memory, its output copied to poisoned buffers."""
+    def call(self, case: Case, exchange: Exchange, method: str | None = None) -> dict[str, Any]:
+        """One call on the inputs that now stand in shared memory, its output copied to poisoned buffers.
+
+        Args:
+            case: its inputs.
+            exchange: the memory they stand in.
+            method: how to time the call, see `suite.result.Timing`; None: not at all.
+        """
         poison(self.outputs)
         specs = [
             [spec_to_json(exchange.spec(tensor)) for tensor in tensors]
@@ -61,7 +60,7 @@ class Attached:
             self._specs = specs
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        return self.worker.request("call", self.timeout_s, timed=timed, copy=True)
+        return self.worker.request("call", self.timeout_s, method=method, copy=True)
 
     def detach(self) -> None:
         """Let go of the shared memory."""
@@ -70,21 +69,18 @@ class Attached:
 
 
 @dataclass(slots=True)
-class Measurement:
-    """The timed calls of one solution on one workload, in order."""
+class Checked:
+    """The outputs checked so far."""
 
-    samples_ms: list[float] = field(default_factory=list)
-    reference_samples_ms: list[float] = field(default_factory=list)
-    clock_states: list[tuple[int, int, float, int, int] | None] = field(default_factory=list)
-    outputs_checked: int = 0
+    outputs: int = 0
     largest_error: float | None = None
     precision: str | None = None
-    peak_used_mb: int | None = None
+    """The loosest class that any output needed."""
 
     def note(self, verdicts: list[Verdict], classes: list[str]) -> None:
-        """Count checked outputs; the class is the loosest that any of them needed."""
+        """Count checked outputs."""
         for verdict in verdicts:
-            self.outputs_checked += 1
+            self.outputs += 1
             if verdict.error is not None:
                 self.largest_error = max(verdict.error, self.largest_error or 0.0)
             if verdict.precision is not None:
@@ -127,7 +123,7 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
     before = fingerprint(case.inputs)
     try:
         attached.prepare(case, exchange, expected)
-        reply = attached.call(case, exchange, timed=False)
+        reply = attached.call(case, exchange)
     except WorkerFailedError as failure:
         found = raised(failure)
         if expected.raises is None or found is None:
@@ -139,94 +135,16 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
         return []
     if expected.raises is not None:
         raise UnfitError(Status.INCORRECT, f"expected {expected.raises} as torch raises, but it returned")
-    _check_inputs(before, case)
+    check_inputs(before, case)
     return verify(reply, attached, expected.outputs, truth)
 
 
-def measure(
-    solution: Attached,
-    reference: Attached,
-    truth: Truth,
-    exchange: Exchange,
-    card: Card,
-    *,
-    name: str,
-    axes: dict[str, Any],
-    samples: tuple[int, int],
-) -> Measurement:
-    """Time a solution and the reference in turn on fresh inputs, and check every output of the solution.
-
-    Args:
-        samples: the fewest and the most timed calls. Between them, sampling ends once the interval is narrow
-        enough.
+def check_inputs(before: list[torch.Tensor], case: Case) -> None:
+    """Refuse a solution that wrote to its inputs.
 
     Raises:
-        UnfitError: an output is wrong or an input was changed.
-        WorkerFailedError: a worker raised, hung or died.
+        UnfitError: an input differs from its fingerprint.
     """
-    result = Measurement()
-    fewest, most = samples
-    case: Case | None = None
-    order = [solution, reference]
-    while len(result.samples_ms) < most:
-        timed = result.outputs_checked >= WARMUP_CALLS
-        del case  # one copy of the inputs at a time
-        case = truth.fresh_case(name, axes, exchange)
-        if not solution.outputs:
-            expected = truth.expected(case)
-            for attached in order:
-                attached.prepare(case, exchange, expected)
-            del expected
-        random.shuffle(order)
-        _sample(result, order, solution, case, truth, exchange, card, timed=timed)
-        taken = len(result.samples_ms)
-        if taken >= fewest and taken % CHECK_EVERY == 0 and _narrow(result.samples_ms):
-            break
-    return result
-
-
-def _sample(
-    result: Measurement,
-    order: list[Attached],
-    solution: Attached,
-    case: Case,
-    truth: Truth,
-    exchange: Exchange,
-    card: Card,
-    *,
-    timed: bool,
-) -> None:
-    outputs = truth.exact_outputs(case)
-    before = fingerprint(case.inputs)
-    for attached in order:
-        reply = attached.call(case, exchange, timed=timed)
-        state = card.clock_state()
-        used_mb = card.used_mb()
-        if used_mb is not None:
-            result.peak_used_mb = max(used_mb, result.peak_used_mb or 0)
-        if attached is solution:
-            _check_inputs(before, case)
-            result.note(verify(reply, attached, outputs, truth), classes_of(truth))
-        if timed:
-            column = result.samples_ms if attached is solution else result.reference_samples_ms
-            column.append(_latency(reply))
-            if attached is solution:
-                result.clock_states.append(state)
-
-
-def _latency(reply: dict[str, Any]) -> float:
-    latency_ms = reply.get("latency_ms")
-    if not isinstance(latency_ms, float) or not 0 < latency_ms < 1e7:
-        raise UnfitError(Status.REJECTED, f"protocol: a latency of {latency_ms!r} ms")
-    return latency_ms
-
-
-def _narrow(samples_ms: list[float]) -> bool:
-    low, high = median_ci(samples_ms)
-    return (high - low) / 2 <= ENOUGH_HALF_WIDTH * (low + high) / 2
-
-
-def _check_inputs(before: list[torch.Tensor], case: Case) -> None:
     index = changed(before, fingerprint(case.inputs))
     if index is not None:
         raise UnfitError(

@@ -61,6 +61,7 @@ def fake_result(
         "precision": None,
         "peak_gpu_memory_mb": 9200 if timed else None,
         "sandbox": "bubblewrap",
+        "timing": None,
         "clocks": None,
         "environment": fake_environment(gpu, sm_count if gpu else None),
     }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.result import Clocks, Correctness, ResultError, Status, from_json, to_json
+from suite.result import Clocks, Correctness, ResultError, Status, Timing, from_json, to_json
 from suite.tests.fake_results import fake_result
 
 CLOCKS = Clocks(
@@ -15,8 +15,10 @@ CLOCKS = Clocks(
     temperature_c=(41, 44),
     throttle_reasons=(0, 4),
 )
+TIMING = Timing(method="events", flush_bytes=125829120, event_overhead_ms=0.00128, discarded=3)
 TIMED = fake_result(
     correctness=Correctness(outputs_checked=40, max_relative_error=3.1e-7),
+    timing=TIMING,
     clocks=CLOCKS,
     precision="fp32",
     flags=("noisy", "launch-bound"),
@@ -66,7 +68,7 @@ def test_keys_of_the_json_object():
         "schema", "run_id", "created", "problem", "workload", "axes", "solution", "sha256", "author", "stage",
         "device", "status", "reason", "correctness", "latency_ms", "latency_ci_ms", "samples_ms",
         "reference_latency_ms", "reference_samples_ms", "bytes_moved", "flops", "precision",
-        "peak_gpu_memory_mb", "sandbox", "clocks", "environment", "flags", "log",
+        "peak_gpu_memory_mb", "sandbox", "timing", "clocks", "environment", "flags", "log",
     ]  # fmt: skip
 
 

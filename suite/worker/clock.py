@@ -1,16 +1,23 @@
-"""Device time of one cold call, by CUDA events."""
+"""Device time of one cold call."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.autograd import DeviceType  # type: ignore[attr-defined] # public, but not in its __all__
+from torch.profiler import ProfilerActivity, profile
 
 # At about 2 GHz this holds the stream for 0.1 ms: both events and the launches of a few kernels (8 us of host
 # time each) are queued before the device reaches the first event, so that host time does not leak into the
 # sample.
 COVER_CYCLES = 200_000
+EMPTY_PAIRS = 50
+_MARKER = "spin_kernel"  # what torch.cuda._sleep launches
+
+Call = Callable[[], Any]
 
 
 class ColdClock:
@@ -21,17 +28,59 @@ class ColdClock:
 
     def __init__(self) -> None:
         l2_bytes = torch.cuda.get_device_properties(0).L2_cache_size
-        self._flush = torch.empty(max(2 * l2_bytes, 64 << 20), dtype=torch.uint8, device="cuda")
+        self.flush_bytes = max(2 * l2_bytes, 64 << 20)
+        self._flush = torch.empty(self.flush_bytes, dtype=torch.uint8, device="cuda")
 
-    def time(self, call: Callable[[], Any]) -> tuple[Any, float]:
-        """The result of `call()` and its device time in milliseconds."""
-        start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call] # torch has none
-        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    def time(self, call: Call, method: str) -> tuple[Any, float]:
+        """The result of `call()` and its device time in milliseconds.
+
+        Args:
+            call: queues work on the current stream.
+            method: "events" or "kernel_timestamps", see `suite.result.Timing`.
+        """
+        return self._by_events(call) if method == "events" else self._by_kernel_timestamps(call)
+
+    def event_overhead_ms(self) -> float:
+        """The median of empty event pairs, taken just as samples are."""
+        return statistics.median(self._by_events(lambda: None)[1] for _ in range(EMPTY_PAIRS))
+
+    def _prepare(self) -> None:
         torch.cuda.synchronize()
         self._flush.zero_()
-        torch.cuda._sleep(COVER_CYCLES)  # type: ignore[no-untyped-call]
+        _sleep(COVER_CYCLES)
+
+    def _by_events(self, call: Call) -> tuple[Any, float]:
+        start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call] # torch has no types here
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        self._prepare()
         start.record()
         outputs = call()
         end.record()
         torch.cuda.synchronize()
         return outputs, start.elapsed_time(end)
+
+    def _by_kernel_timestamps(self, call: Call) -> tuple[Any, float]:
+        """From the start of the first kernel to the end of the last:
+
+        an event pair adds about 1.3 us to that.
+        """
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            self._prepare()
+            outputs = call()
+            _sleep(1)
+            torch.cuda.synchronize()
+        on_device = [event for event in profiler.events() or [] if event.device_type == DeviceType.CUDA]
+        on_device.sort(key=lambda event: event.time_range.start)
+        markers = [index for index, event in enumerate(on_device) if _MARKER in event.name]
+        if len(markers) < 2:
+            raise RuntimeError("the profiler saw no kernels: another CUPTI client may be active")
+        own = on_device[markers[0] + 1 : markers[-1]]
+        if not own:
+            return outputs, 0.0
+        first_us = min(event.time_range.start for event in own)
+        last_us = max(event.time_range.end for event in own)
+        return outputs, (last_us - first_us) / 1000
+
+
+def _sleep(cycles: int) -> None:
+    torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]

@@ -5,7 +5,9 @@ Requests (judge to worker) carry `seq` and `op`:
 - `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
 - `init`: `init_inputs`. Builds the model.
 - `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.
-- `call`: `timed`. Runs the model once and copies its outputs into the shared buffers.
+- `call`: `method`, how to time it, or null. Runs the model once and copies its outputs into the shared
+buffers.
+- `clock`: describes the clock of this process.
 - `detach`: unmaps them.
 
 A reply repeats `seq` and has either `ok` true with the fields of its request, or `ok` false with an `error`.
