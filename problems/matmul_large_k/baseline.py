@@ -1,4 +1,17 @@
-"""Stage 0: a tiled product over K in chunks, one launch a chunk."""
+"""Stage 0: a tiled product over K in chunks, one launch a chunk.
+
+The result is small, 256 x 256, and the sum behind each element is long, 524288 products. A program owns a
+128 x 128 tile of the result and walks K in steps of 32; K is cut into chunks of 65536, each chunk is one
+launch, and PyTorch adds the chunks. Without the cut, one chain of tensor-core additions would be 524288
+long and lose accuracy in proportion.
+
+What it costs: a grid of 2 x 2 programs, so 4 of an H200's 132 multiprocessors work, 8 times in a row. And
+inside a program nothing overlaps: Triton pipelines `for` loops only, and this is a `while` loop, so every
+step waits for its own two loads.
+
+Predicted: 47.5 ms, what the program this one follows takes on an H200. Measured: 49.6 ms (H200, seed
+workload), 0.5 % of the speed of light, 0.224 ms. Relative error 9.0e-4.
+"""
 
 # author: tritonpeak
 

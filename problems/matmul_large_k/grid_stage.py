@@ -1,4 +1,18 @@
-"""Stage 1: K split across the grid, in one launch."""
+"""Stage 1: K split across the grid, in one launch.
+
+The baseline's grid is 2 x 2. The result has no more tiles to give, but K does: a third grid axis cuts K
+into as many pieces as it takes for two programs a multiprocessor (66 pieces, 264 programs on an H200; one
+fits at a time, with 224 registers a thread). Each program writes its partial tile, and a second, small
+kernel adds the pieces, always in the same order. Float atomics would save that kernel and make the last
+bits depend on the order of arrival.
+
+Extra traffic: 66 partial results of 262 kB, written once and read once, 35 MB beside 1074 MB of inputs.
+The tile, the warps and the loop are those of the baseline.
+
+Predicted: all 132 multiprocessors instead of 4, 47.5 ms / 33 = 1.44 ms.
+Measured: 1.64 ms (H200, seed workload), 30 times faster than the baseline. The rest is the uneven end of
+the grid and the second kernel. Chains are 7968 long instead of 65536: relative error 7.9e-4.
+"""
 
 # author: tritonpeak
 
