@@ -1,0 +1,1 @@
+"""tritonpeak: judge, time, analyse and rank Triton kernels. The command is `bench`; see `suite.cli`."""
