@@ -43,8 +43,8 @@ WORKLOADS: dict = {
 
 # Largest relative Frobenius error against a float64 product, per precision class.
 # fp32: adding float32 products one after another errs by 1.5e-5 at K = 524288 (simulated) and by 2.1e-5 at
-#   twice that K, since the error grows with its root; cuBLAS errs by 1.6e-6 to 2.6e-6 (H200). The next cheaper
-#   scheme, three products of float16 halves, errs by 2.9e-5 and is not of this class.
+#   twice that K, since the error grows with its root; cuBLAS errs by 1.6e-6 to 2.6e-6 (H200). The next
+#   cheaper scheme, three products of float16 halves, errs by 2.9e-5 and is not of this class.
 # tf32: truncating both operands to TF32's 10 explicit bits errs by 7.7e-4 (simulated) and up to 9.0e-4 with a
 #   tensor-core chain of 65536 (H200); rounding them by 3.0e-4. Rounding both to bfloat16 errs by 2.4e-3 and
 #   rounding only one by 1.65e-3 (both simulated), so that bfloat16 fails.
