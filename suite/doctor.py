@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -64,8 +65,8 @@ def _package(name: str, low: tuple[int, int], high: tuple[int, int]) -> Finding:
                 name, "warning", "not published for this platform", "judge on Linux; list and report work"
             )
         return Finding(name, "fix", "not installed", f"pip install '{name}{wanted}'")
-    major, minor = (int(part) for part in found.split(".")[:2])
-    if low <= (major, minor) < high:
+    numbers = re.match(r"(\d+)(?:\.(\d+))?", found)
+    if numbers and low <= (int(numbers[1]), int(numbers[2] or 0)) < high:
         return Finding(name, "ok", found)
     return Finding(name, "fix", f"{found} is outside {wanted}", f"pip install '{name}{wanted}'")
 
