@@ -30,16 +30,13 @@ def argmax_kernel(
     in_range = cols < inner
     lanes = tl.arange(0, ROWS)
 
-    pointers = (
-        x_ptr
-        + pid_outer * stride_outer
-        + lanes[:, None].to(tl.int64) * stride_row
-        + cols[None, :] * stride_inner
-    )
+    base = x_ptr + pid_outer * stride_outer
     best_key = tl.full((BLOCK,), -0x80000000, tl.int32)
     best_row = tl.zeros((BLOCK,), tl.int64)
     for start in range(0, rows, ROWS):
-        mask = (start + lanes < rows)[:, None] & in_range[None, :]
+        row = start + lanes.to(tl.int64)
+        mask = (row < rows)[:, None] & in_range[None, :]
+        pointers = base + row[:, None] * stride_row + cols[None, :] * stride_inner
         value = tl.load(pointers, mask=mask, other=-float("inf"))  # [ROWS, BLOCK]
         # An integer that sorts like the value: NaN above all, the two zeros equal.
         bits = tl.where(value == 0.0, 0.0, value).to(tl.int32, bitcast=True)
@@ -48,7 +45,6 @@ def argmax_kernel(
         better = step_key > best_key
         best_key = tl.where(better, step_key, best_key)
         best_row = tl.where(better, step_row + tl.cast(start, tl.int64), best_row)
-        pointers += ROWS * stride_row
 
     tl.store(out_ptr + pid_outer * inner + cols, best_row, mask=in_range)
 
