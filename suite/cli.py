@@ -165,6 +165,7 @@ def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
     help="Also write JSON lines here.",
 )
 @click.option("--no-save", is_flag=True, help="Do not append to reports/results.")
+@click.option("--audit", is_flag=True, help="Time some calls under a second, independent clock too.")
 @_run_options
 def run_verb(
     problem_name: str,
@@ -172,6 +173,7 @@ def run_verb(
     workloads: tuple[str, ...],
     json_path: str | None,
     no_save: bool,
+    audit: bool,
     quick: bool,
     device: str,
     timeout_s: float,
@@ -188,7 +190,7 @@ def run_verb(
     with _plain_errors():
         problem = find_problem(root, problem_name)
         solutions = _select(root, problem, names)
-        options = RunOptions(_device(device), workloads, quick, timeout_s)
+        options = RunOptions(_device(device), workloads, quick, timeout_s, audit)
         make_plan(
             root, problem, solutions, options, new_run_id()
         )  # complain about names before the table starts

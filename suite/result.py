@@ -91,6 +91,18 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """The same calls under a second, independent clock."""
+
+    clock: str
+    """"ncu": the sum of the kernels' `gpu__time_duration`, read from outside the process.
+    "kernel_timestamps": see `Timing`, where ncu may not read the card's counters."""
+    latency_ms: float
+    """Median over the audited calls."""
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One solution on one workload. `latency_ms` is None unless `status` is passed and a GPU timed it."""
 
@@ -130,11 +142,13 @@ class Result:
     sandbox: str
     """How the worker was confined: "bubblewrap" or "none"."""
     timing: Timing | None
+    audit: Audit | None
     clocks: Clocks | None
     """None without a clock reading (no NVML): the state of the card is unknown."""
     environment: Environment
     flags: tuple[str, ...] = ()
-    """Warnings: "noisy" (the interval stayed wide), "unstable" (the clocks never held)."""
+    """Warnings: "noisy" (the interval stayed wide), "unstable" (the clocks never held), "audit" (a second
+    clock disagrees by more than 5 %, or none worked)."""
     log: str | None = None
     """Where the whole output of a failed worker lies, relative to the repository."""
     schema: int = field(default=SCHEMA)
@@ -176,6 +190,7 @@ def from_json(line: str) -> Result:
         values["environment"] = _record("environment", Environment, values["environment"])
         values["correctness"] = _record("correctness", Correctness, values["correctness"])
         values["timing"] = _record("timing", Timing, values["timing"])
+        values["audit"] = _record("audit", Audit, values["audit"])
         if values["clocks"] is not None:
             columns = {name: tuple(column) for name, column in values["clocks"].items()}
             values["clocks"] = _record("clocks", Clocks, columns)

@@ -21,11 +21,12 @@ from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan, plan_to_json
 from suite.machine import used_memory_mb
 from suite.problem import SEED, Problem, Workload
-from suite.result import Clocks, Correctness, Environment, Result, Status, Timing
+from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
 from suite.solution import Solution
 
 FULL_SAMPLES = (30, 200)
 QUICK_SAMPLES = (15, 15)
+COMPARE_SAMPLES = (60, 60)
 QUICK_CHECKS = 4
 STOP_GRACE_S = 10.0
 
@@ -47,6 +48,10 @@ class RunOptions:
     workloads: tuple[str, ...] = ()
     quick: bool = False
     timeout_s: float = 60.0
+    audit: bool = False
+    """Time a few calls under a second clock too."""
+    rival: Solution | None = None
+    """What each solution is timed in turn with; None: the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +95,15 @@ def make_plan(
     return Plan(
         folder=str(problem.folder.resolve()),
         device=options.device,
-        reference=str(problem.reference.resolve()),
+        rival=_rival(problem, options),
+        rival_is_judged=options.rival is not None,
         entries=tuple(Entry(s.name, str(s.path), s.class_name) for s in solutions),
         checks=_axes(checks),
         benches=_axes(benches),
         edge_cases=edge_cases,
-        samples=QUICK_SAMPLES if options.quick else FULL_SAMPLES,
+        samples=_samples(options),
         timeout_s=options.timeout_s,
+        audit=options.audit,
         log_folder=str(root / "reports" / "logs" / run_id),
         used_mb=used_memory_mb() if options.device == "cuda" else {},
     )
@@ -206,6 +213,19 @@ def _python_path() -> str:
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+def _samples(options: RunOptions) -> tuple[int, int]:
+    if options.rival is not None:
+        return COMPARE_SAMPLES
+    return QUICK_SAMPLES if options.quick else FULL_SAMPLES
+
+
+def _rival(problem: Problem, options: RunOptions) -> Entry:
+    """The other side of every measurement; its name must not be an entry's."""
+    if options.rival is not None:
+        return Entry(f"{options.rival.name}-rival", str(options.rival.path), options.rival.class_name)
+    return Entry("reference-rival", str(problem.reference.resolve()), "Model")
+
+
 def _axes(workloads: list[Workload]) -> dict[str, dict[str, Any]]:
     return {workload.name: workload.axes for workload in workloads}
 
@@ -245,6 +265,7 @@ def _result(
         peak_gpu_memory_mb=event.get("peak_gpu_memory_mb"),
         sandbox="none",
         timing=Timing(**event["timing"]) if event.get("timing") else None,
+        audit=Audit(**event["audit"]) if event.get("audit") else None,
         clocks=Clocks(**{name: tuple(column) for name, column in clocks.items()}) if clocks else None,
         environment=environment,
         flags=tuple(event.get("flags", ())),

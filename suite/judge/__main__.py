@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.judge.plan import Entry, Plan, plan_from_json
-from suite.judge.worker_process import WorkerProcess
+from suite.judge.worker_process import Prefix, WorkerProcess
 
 PR_SET_PDEATHSIG = 1
 
@@ -27,14 +27,14 @@ class Workers:
         self._ready: dict[str, WorkerProcess] = {}
         self._start(plan.entries[0])
         if plan.benches:
-            self._start(plan.reference_timer)
+            self._start(plan.rival)
 
-    def take(self, entry: Entry) -> WorkerProcess:
+    def take(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         """The worker of an entry.
 
-        Without a clock to disturb, the next entry's worker starts at the same time.
+        Where there is no clock to disturb, the next entry's worker starts at the same time.
         """
-        worker = self._ready.pop(entry.name, None) or self._spawn(entry)
+        worker = self._ready.pop(entry.name, None) or self._spawn(entry, prefix)
         if self._plan.device == "cpu":
             following = self._plan.entries.index(entry) + 1
             for waiting in self._plan.entries[following : following + 1]:
@@ -50,9 +50,9 @@ class Workers:
     def _start(self, entry: Entry) -> None:
         self._ready[entry.name] = self._spawn(entry)
 
-    def _spawn(self, entry: Entry) -> WorkerProcess:
+    def _spawn(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         log = Path(self._plan.log_folder) / f"{entry.name}.log"
-        return WorkerProcess(self._plan.device, Path(entry.path), log)
+        return WorkerProcess(self._plan.device, Path(entry.path), log, prefix)
 
 
 def _stop(_signal: int, _frame: Any) -> None:

@@ -25,8 +25,8 @@ _COMPILE_TYPES = {
 }
 # The interpreter meets an invented name only when it runs the kernel; a compiler rejects it.
 _COMPILE_TEXTS = ("PassManager::run failed", "ptxas", "module 'triton.language' has no attribute")
-_MEMORY_TYPES = {"MemoryError", "OutOfMemoryError"}
-_MEMORY_TEXTS = ("can't allocate memory", "CUDA out of memory")
+_MEMORY_TYPES = {"MemoryError", "OutOfMemoryError", "_ArrayMemoryError"}  # the last is numpy's
+_MEMORY_TEXTS = ("can't allocate memory", "out of memory")
 
 
 def diagnose(failure: WorkerFailedError) -> tuple[Status, str]:

@@ -1,23 +1,42 @@
-"""Times a solution and the reference in turn, on fresh inputs, and checks every output of the solution."""
+"""Times a solution and a rival in turn, on fresh inputs, and checks every output of the solution.
+
+The rival is the reference, or the other side of a comparison.
+"""
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from suite import stats
 from suite.judge.card import Card
 from suite.judge.exchange import Exchange
 from suite.judge.fingerprint import fingerprint
 from suite.judge.sampling import ClockState, Limits, Sampler
-from suite.judge.trial import Attached, Checked, UnfitError, check_inputs, classes_of, verify
+from suite.judge.trial import Attached, Call, Checked, UnfitError, check_inputs, classes_of, verify
 from suite.judge.truth import Case, Truth
 from suite.result import Status, Timing
 
 WARMUP_CALLS = 2
 # Below this an event pair's own 1.3 us and the gaps around it are more than 2 % of the sample.
 SHORT_MS = 0.05
+# A call may take this much longer on the wall than its claimed time accounts for, compared with the rival.
+HIDDEN_MS = 0.5
+HIDDEN_FRACTION = 0.25
+
+
+@dataclass(slots=True)
+class Side:
+    """One of the two workers of a measurement.
+
+    `waits_ms` is the time on the wall that each sample left unaccounted for: flush, copy and messages.
+    """
+
+    attached: Attached
+    is_judged: bool
+    checked: Checked = field(default_factory=Checked)
+    waits_ms: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -38,76 +57,81 @@ class Measurement:
 
 @dataclass(slots=True)
 class Bench:
-    """One workload of one solution, with the reference beside it.
+    """One workload of one solution, with a rival beside it."""
 
-    Args:
-        solution: the worker whose outputs are checked.
-        reference: the worker of the reference `Model`.
-        limits: how many samples to take.
-    """
-
-    solution: Attached
-    reference: Attached
+    solution: Side
+    rival: Side
     truth: Truth
     exchange: Exchange
     card: Card
     name: str
     axes: dict[str, Any]
     limits: Limits
-    checked: Checked = field(default_factory=Checked)
     peak_used_mb: int | None = None
     _case: Case | None = None
+    _turn: int = 0
 
     def measure(self) -> Measurement:
         """Warm up, choose how to time, and sample until the interval is narrow.
 
         Raises:
-            UnfitError: an output is wrong, an input was changed, or a claimed time makes no sense.
-            WorkerFailedError: a worker raised, hung or died.
+            UnfitError: an output is wrong, an input was changed, or a claimed time contradicts the wall
+            clock. WorkerFailedError: a worker raised, hung or died.
         """
         warm_ms = min(min(self._round("events")[:2]) for _ in range(WARMUP_CALLS))
         method = "kernel_timestamps" if warm_ms < SHORT_MS else "events"
         if method != "events":
             self._round(method)  # the profiler's own start is slow once
+        for side in (self.solution, self.rival):
+            side.waits_ms.clear()
         sampler = Sampler(self.limits, self.card.top_mhz(), time.monotonic)
         while sampler.wants_more():
             time.sleep(sampler.pause_s)
             sampler.offer(*self._round(method))
-        clock = self.solution.worker.request("clock", self.solution.timeout_s)
+        require_wall_clock(stats.median(sampler.samples_ms), self.solution.waits_ms, self.rival.waits_ms)
+        attached = self.solution.attached
+        clock = attached.worker.request("clock", attached.timeout_s)
         timing = Timing(
             method=method,
             flush_bytes=int(clock["flush_bytes"]),
             event_overhead_ms=float(clock["event_overhead_ms"]),
             discarded=sampler.discarded,
         )
-        return Measurement(sampler, timing, self.checked, self.peak_used_mb)
+        return Measurement(sampler, timing, self.solution.checked, self.peak_used_mb)
 
     def _round(self, method: str) -> tuple[float, float, list[ClockState | None]]:
-        """One sample of each, in random order: (solution's ms, reference's ms, the card after each)."""
+        """One sample of each:
+
+        (solution's ms, rival's ms, the card after each). The order alternates: ABBA.
+        """
         case = self._fresh_case()
         truths = self.truth.exact_outputs(case)
         before = fingerprint(case.inputs)
-        latency_ms: dict[str, float] = {}
         states: list[ClockState | None] = []
-        pair = [self.solution, self.reference]
-        random.shuffle(pair)
-        for attached in pair:
-            reply = attached.call(case, self.exchange, method)
+        latencies_ms: dict[str, float] = {}
+        pair = (self.solution, self.rival)
+        self._turn += 1
+        for side in pair if self._turn % 4 in (0, 1) else pair[::-1]:
+            call = side.attached.call(case, self.exchange, method)
             states.append(self.card.clock_state())
             self._note_memory()
-            latency_ms[attached.role] = _latency(reply)
-            if attached is self.solution:
+            latency_ms = claimed_latency_ms(call)
+            latencies_ms[side.attached.role] = latency_ms
+            side.waits_ms.append(call.wall_ms - latency_ms)
+            if side.is_judged:
                 check_inputs(before, case)
-                self.checked.note(verify(reply, attached, truths, self.truth), classes_of(self.truth))
-        return latency_ms[self.solution.role], latency_ms[self.reference.role], states
+                verdicts = verify(call.reply, side.attached, truths, self.truth)
+                side.checked.note(verdicts, classes_of(self.truth))
+        solution_ms, rival_ms = (latencies_ms[side.attached.role] for side in pair)
+        return solution_ms, rival_ms, states
 
     def _fresh_case(self) -> Case:
         self._case = None  # one copy of the inputs at a time
         self._case = self.truth.fresh_case(self.name, self.axes, self.exchange)
-        if not self.solution.outputs:
+        if not self.solution.attached.outputs:
             expected = self.truth.expected(self._case)
-            for attached in (self.solution, self.reference):
-                attached.prepare(self._case, self.exchange, expected)
+            for side in (self.solution, self.rival):
+                side.attached.prepare(self._case, self.exchange, expected)
         return self._case
 
     def _note_memory(self) -> None:
@@ -116,8 +140,33 @@ class Bench:
             self.peak_used_mb = max(used_mb, self.peak_used_mb or 0)
 
 
-def _latency(reply: dict[str, Any]) -> float:
-    latency_ms = reply.get("latency_ms")
-    if not isinstance(latency_ms, float) or not 0 < latency_ms < 1e7:
-        raise UnfitError(Status.REJECTED, f"protocol: a latency of {latency_ms!r} ms")
+def claimed_latency_ms(call: Call) -> float:
+    """The time that a worker claims for a call.
+
+    Raises:
+        UnfitError: it is no time, or longer than the judge waited.
+    """
+    latency_ms = call.reply.get("latency_ms")
+    if not isinstance(latency_ms, float) or not 0 < latency_ms <= call.wall_ms:
+        raise UnfitError(
+            Status.REJECTED, f"protocol: a latency of {latency_ms!r} ms in {call.wall_ms:.3f} ms on the wall"
+        )
     return latency_ms
+
+
+def require_wall_clock(latency_ms: float, waits_ms: list[float], rival_waits_ms: list[float]) -> None:
+    """Refuse a claimed latency that the wall clock contradicts.
+
+    Around the timed span both workers do the same: flush, copy the same outputs, answer. If one of them takes
+    much longer for that than the other, work was hidden from its clock.
+
+    Raises:
+        UnfitError: more than 0.5 ms, and more than a quarter of the latency, is unaccounted for.
+    """
+    hidden_ms = stats.median(waits_ms) - stats.median(rival_waits_ms)
+    if hidden_ms > max(HIDDEN_MS, HIDDEN_FRACTION * latency_ms):
+        raise UnfitError(
+            Status.REJECTED,
+            f"rule 'all work within the call': claims {latency_ms:.4f} ms a call, but the wall clock has "
+            f"{hidden_ms:.4f} ms more that the reference does not need",
+        )

@@ -24,13 +24,16 @@ class Entry:
 class Plan:
     """One run of one problem.
 
-    `checks` and `benches` map workload names to their axes; `samples` are the fewest and the most timed calls
-    of a workload; `used_mb` is the device memory in use before anything started, by the card's UUID.
+    `rival` is timed in turn with each entry: the reference, or the other side of a comparison, whose outputs
+    are then judged too. `checks` and `benches` map workload names to their axes; `samples` are the fewest and
+    the most timed calls of a workload; `used_mb` is the device memory in use before anything started, by the
+    card's UUID.
     """
 
     folder: str
     device: str
-    reference: str
+    rival: Entry
+    rival_is_judged: bool
     entries: tuple[Entry, ...]
     checks: dict[str, dict[str, Any]]
     benches: dict[str, dict[str, Any]]
@@ -38,12 +41,8 @@ class Plan:
     samples: tuple[int, int]
     timeout_s: float
     log_folder: str
+    audit: bool = False
     used_mb: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def reference_timer(self) -> Entry:
-        """The reference `Model` in a worker of its own, timed in turn with each solution."""
-        return Entry("reference-timer", self.reference, "Model")
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -55,5 +54,6 @@ def plan_from_json(line: str) -> Plan:
     """The inverse of `plan_to_json`."""
     values = json.loads(line)
     entries = tuple(Entry(**entry) for entry in values.pop("entries"))
+    rival = Entry(**values.pop("rival"))
     fewest, most = values.pop("samples")
-    return Plan(entries=entries, samples=(fewest, most), **values)
+    return Plan(entries=entries, rival=rival, samples=(fewest, most), **values)

@@ -9,24 +9,25 @@ import dataclasses
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from suite import gpus, roofline, stats
+from suite.judge.audit import audit, disagrees, has_ncu, ncu_prefix
 from suite.judge.card import Card, clocks_from, environment
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import CudaExchange, Exchange, FileExchange
-from suite.judge.measure import Bench, Measurement
+from suite.judge.measure import Bench, Measurement, Side
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
 from suite.judge.trial import Attached, Checked, UnfitError, check_case, classes_of
 from suite.judge.truth import Case, Truth
-from suite.judge.worker_process import WorkerFailedError, WorkerProcess
+from suite.judge.worker_process import Prefix, WorkerFailedError, WorkerProcess
 from suite.result import Correctness, Status
 
 Emit = Callable[[dict[str, Any]], None]
-Spawn = Callable[[Entry], WorkerProcess]
+
 PRETEND_CARD = gpus.RTX_4090
 FRESH_CHECKS = 2  # calls of each check workload, each with inputs of its own
 
@@ -52,6 +53,12 @@ def pretend_card() -> dict[str, Any]:
     }
 
 
+class Spawn(Protocol):
+    """Starts the worker of an entry, under a tool if a prefix is given."""
+
+    def __call__(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess: ...  # noqa: D102
+
+
 class Session:
     """One run of one problem in this process."""
 
@@ -62,7 +69,7 @@ class Session:
         self._card = Card() if plan.device == "cuda" else None
         self._environment = environment(self._card)
         self._truth = Truth(Path(plan.folder), plan.device)
-        self._reference: WorkerProcess | None = None
+        self._rival: WorkerProcess | None = None
 
     def run(self) -> None:
         """Judge every entry of the plan."""
@@ -71,8 +78,8 @@ class Session:
             for entry in self._plan.entries:
                 self._judge(entry)
         finally:
-            if self._reference is not None:
-                self._reference.close()
+            if self._rival is not None:
+                self._rival.close()
         self._emit({"event": "end"})
 
     def _judge(self, entry: Entry) -> None:
@@ -132,18 +139,25 @@ class Session:
         self._progress(entry, workload, 0, 1)
         axes = self._plan.benches[workload]
         exchange = CudaExchange()
-        solution = Attached(worker, "solution", self._plan.timeout_s)
-        reference = Attached(self._reference_worker(), "reference", self._plan.timeout_s)
+        solution = Side(Attached(worker, "solution", self._plan.timeout_s), is_judged=True)
+        rival = Side(
+            Attached(self._rival_worker(), "rival", self._plan.timeout_s),
+            is_judged=self._plan.rival_is_judged,
+        )
         fewest, most = self._plan.samples
         limits = Limits(fewest=fewest, most=most)
-        bench = Bench(solution, reference, self._truth, exchange, self._card, workload, axes, limits)
+        bench = Bench(solution, rival, self._truth, exchange, self._card, workload, axes, limits)
         measurement = bench.measure()
-        for attached in (solution, reference):
-            attached.detach()
-            attached.outputs = []
+        for side in (solution, rival):
+            side.attached.detach()
+            side.attached.outputs = []
         del bench  # it holds the inputs
         exchange.release()
-        self._passed(entry, workload, axes, measurement.checked, self._timed(axes, measurement))
+        fields = self._timed(axes, measurement)
+        if self._plan.audit:
+            audited = self._audit(entry, axes, fields["latency_ms"])
+            fields |= {**audited, "flags": [*fields["flags"], *audited["flags"]]}
+        self._passed(entry, workload, axes, measurement.checked, fields)
 
     def _timed(self, axes: dict[str, Any], measurement: Measurement) -> dict[str, Any]:
         sampler = measurement.sampler
@@ -179,12 +193,27 @@ class Session:
             return None
         return measurement.peak_used_mb - before_mb
 
-    def _reference_worker(self) -> WorkerProcess:
-        if self._reference is None:
-            entry = self._plan.reference_timer
-            self._reference = self._spawn(entry)
-            self._start(entry, self._reference)
-        return self._reference
+    def _rival_worker(self) -> WorkerProcess:
+        if self._rival is None:
+            self._rival = self._spawn(self._plan.rival)
+            self._start(self._plan.rival, self._rival)
+        return self._rival
+
+    def _audit(self, entry: Entry, axes: dict[str, Any], latency_ms: float) -> dict[str, Any]:
+        """The second clock's word on a result that has just been measured."""
+        for prefix in (ncu_prefix, None) if has_ncu() else (None,):
+            worker = self._spawn(Entry(f"{entry.name}-audit", entry.path, entry.class_name), prefix)
+            under_ncu = prefix is not None
+            try:
+                audited = audit(
+                    worker, entry.class_name, self._truth, axes, self._plan.timeout_s, under_ncu=under_ncu
+                )
+            finally:
+                worker.close()
+            if audited is not None:
+                flags = ["audit"] if disagrees(latency_ms, audited) else []
+                return {"audit": dataclasses.asdict(audited), "flags": flags}
+        return {"flags": ["audit"]}
 
     def _exchange(self, worker: WorkerProcess) -> Exchange:
         return CudaExchange() if self._plan.device == "cuda" else FileExchange(worker.directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,14 @@ class UnfitError(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a worker replied to one call, and how long the judge waited for it."""
+
+    reply: dict[str, Any]
+    wall_ms: float
+
+
 @dataclass(slots=True)
 class Attached:
     """A worker with a model for one case and the buffers it is attached to."""
@@ -42,7 +51,7 @@ class Attached:
         self._specs = []
         self.worker.request("init", self.timeout_s, init_inputs=case.init_inputs)
 
-    def call(self, case: Case, exchange: Exchange, method: str | None = None) -> dict[str, Any]:
+    def call(self, case: Case, exchange: Exchange, method: str | None = None) -> Call:
         """One call on the inputs that now stand in shared memory, its output copied to poisoned buffers.
 
         Args:
@@ -60,7 +69,9 @@ class Attached:
             self._specs = specs
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        return self.worker.request("call", self.timeout_s, method=method, copy=True)
+        started = time.perf_counter()
+        reply = self.worker.request("call", self.timeout_s, method=method, copy=True)
+        return Call(reply, 1000 * (time.perf_counter() - started))
 
     def detach(self) -> None:
         """Let go of the shared memory."""
@@ -123,7 +134,7 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
     before = fingerprint(case.inputs)
     try:
         attached.prepare(case, exchange, expected)
-        reply = attached.call(case, exchange)
+        call = attached.call(case, exchange)
     except WorkerFailedError as failure:
         found = raised(failure)
         if expected.raises is None or found is None:
@@ -136,7 +147,7 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
     if expected.raises is not None:
         raise UnfitError(Status.INCORRECT, f"expected {expected.raises} as torch raises, but it returned")
     check_inputs(before, case)
-    return verify(reply, attached, expected.outputs, truth)
+    return verify(call.reply, attached, expected.outputs, truth)
 
 
 def check_inputs(before: list[torch.Tensor], case: Case) -> None:

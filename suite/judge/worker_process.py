@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ PASSED_ENVIRONMENT = (
 # A worker whose pipe has closed is dying; this long it may take to be gone.
 EXIT_GRACE_S = 5.0
 
+Prefix = Callable[[Path], list[str]]
+"""Makes, from a worker's private directory, the start of a command that runs the worker under a tool."""
+
 
 class WorkerFailedError(Exception):
     """The worker did not do what was asked.
@@ -53,9 +57,16 @@ class WorkerFailedError(Exception):
 
 
 class WorkerProcess:
-    """One worker with a private directory that holds its code, its temporary files and its compiler cache."""
+    """One worker with a private directory that holds its code, its temporary files and its compiler cache.
 
-    def __init__(self, device: str, solution: Path, log: Path) -> None:
+    Args:
+        device: "cuda" or "cpu".
+        solution: the file to copy beside the worker's code.
+        log: where all that it prints goes.
+        prefix: the tool to run the worker under, if any.
+    """
+
+    def __init__(self, device: str, solution: Path, log: Path, prefix: Prefix | None = None) -> None:
         self.log = log
         self.directory = Path(tempfile.mkdtemp(prefix="bench-worker-"))
         self.solution = self._stage(solution)
@@ -67,7 +78,10 @@ class WorkerProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "suite.worker", device, str(requests_read), str(replies_write)],
+                [
+                    *(prefix(self.directory) if prefix else []),
+                    *(sys.executable, "-m", "suite.worker", device, str(requests_read), str(replies_write)),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -100,6 +114,19 @@ class WorkerProcess:
             return reply
         error = reply["error"]
         raise WorkerFailedError(Status.RUNTIME_ERROR, f"exception during {op}", error)
+
+    def finish(self, timeout_s: float) -> None:
+        """Let the worker end by itself, as a profiler around it needs.
+
+        Raises:
+            WorkerFailedError: it did not within `timeout_s`.
+        """
+        os.close(self._requests)
+        self._requests = os.open(os.devnull, os.O_WRONLY)
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise WorkerFailedError(Status.TIMEOUT, f"did not end within {timeout_s:g} s") from None
 
     def close(self) -> None:
         """Kill the worker with all its children and remove its directory."""

@@ -62,6 +62,7 @@ def fake_result(
         "peak_gpu_memory_mb": 9200 if timed else None,
         "sandbox": "bubblewrap",
         "timing": None,
+        "audit": None,
         "clocks": None,
         "environment": fake_environment(gpu, sm_count if gpu else None),
     }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.result import Clocks, Correctness, ResultError, Status, Timing, from_json, to_json
+from suite.result import Audit, Clocks, Correctness, ResultError, Status, Timing, from_json, to_json
 from suite.tests.fake_results import fake_result
 
 CLOCKS = Clocks(
@@ -19,6 +19,7 @@ TIMING = Timing(method="events", flush_bytes=125829120, event_overhead_ms=0.0012
 TIMED = fake_result(
     correctness=Correctness(outputs_checked=40, max_relative_error=3.1e-7),
     timing=TIMING,
+    audit=Audit(clock="ncu", latency_ms=2.01, calls=5),
     clocks=CLOCKS,
     precision="fp32",
     flags=("noisy", "launch-bound"),
@@ -68,7 +69,7 @@ def test_keys_of_the_json_object():
         "schema", "run_id", "created", "problem", "workload", "axes", "solution", "sha256", "author", "stage",
         "device", "status", "reason", "correctness", "latency_ms", "latency_ci_ms", "samples_ms",
         "reference_latency_ms", "reference_samples_ms", "bytes_moved", "flops", "precision",
-        "peak_gpu_memory_mb", "sandbox", "timing", "clocks", "environment", "flags", "log",
+        "peak_gpu_memory_mb", "sandbox", "timing", "audit", "clocks", "environment", "flags", "log",
     ]  # fmt: skip
 
 
