@@ -12,6 +12,7 @@ MAX_TYPE = 100
 MAX_LINE = 1_000_000  # a solution has fewer bytes than that
 # Triton wraps what went wrong in a kernel; the cause says more.
 _WRAPPERS = {"CompilationError", "InterpreterError"}
+_SHOWING_SOURCE = _WRAPPERS | {"CompileTimeAssertionFailure", "UnsupportedLanguageConstruct"}
 _COMPILE_TYPES = {
     "CompilationError",
     "CompileTimeAssertionFailure",
@@ -79,8 +80,8 @@ def _reason(chain: list[tuple[str, str]], line: Any) -> str:
         if kind not in _WRAPPERS:
             break
         kind, message = inner_kind, inner_message
-    lines = [piece.strip() for piece in message.splitlines() if piece.strip()]
-    # Triton's own messages show the source first and end with the cause; others begin with it.
-    cause = (lines[-1] if kind in _WRAPPERS else lines[0]) if lines else "(no message)"
+    lines = [piece.strip() for piece in message.splitlines() if piece.strip(" \t^")]
+    # Triton's own messages show the source up to a caret and end with the cause; others begin with it.
+    cause = (lines[-1] if kind in _SHOWING_SOURCE else lines[0]) if lines else "(no message)"
     where = f" (line {line})" if type(line) is int and 0 < line <= MAX_LINE else ""
     return plain(f"{kind}: {cause}"[:MAX_REASON]) + where

@@ -1,0 +1,275 @@
+"""What kernel authors' first answers fail of, as the worker reports it, and what a hostile worker may say."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suite.judge.diagnosis import MAX_REASON, diagnose, plain, raised
+from suite.judge.worker_process import WorkerFailedError
+from suite.result import Status
+
+# What Triton 3.7 says of a kernel that it cannot compile: where, the source, a caret, the cause.
+AT_KERNEL = """at 6:8:
+def kernel(x_ptr, BLOCK: tl.constexpr):
+    x = tl.load(x_ptr + tl.arange(0, BLOCK))
+    y = tl.tanh(x)
+        ^
+"""
+
+
+def failure(*chain, line=None):
+    """A failed request with an error of these (type, message) pairs, as it comes out of JSON."""
+    error = {"chain": [{"type": kind, "message": message} for kind, message in chain], "line": line}
+    return WorkerFailedError(Status.RUNTIME_ERROR, "exception during call", json.loads(json.dumps(error)))
+
+
+@pytest.mark.parametrize(
+    ("chain", "line", "status", "reason"),
+    [
+        (
+            [
+                (
+                    "CompilationError",
+                    AT_KERNEL + "AttributeError(\"module 'triton.language' has no attribute 'tanh'\")",
+                ),
+                ("AttributeError", "module 'triton.language' has no attribute 'tanh'"),
+            ],
+            31,
+            Status.COMPILE_ERROR,
+            "AttributeError: module 'triton.language' has no attribute 'tanh' (line 31)",
+        ),
+        (
+            [
+                ("InterpreterError", "AttributeError(\"module 'triton.language' has no attribute 'tanh'\")"),
+                ("AttributeError", "module 'triton.language' has no attribute 'tanh'"),
+            ],
+            12,
+            Status.COMPILE_ERROR,
+            "AttributeError: module 'triton.language' has no attribute 'tanh' (line 12)",
+        ),
+        (
+            [("CompilationError", AT_KERNEL + "NameError('offs_m is not defined')")],
+            None,
+            Status.COMPILE_ERROR,
+            "CompilationError: NameError('offs_m is not defined')",
+        ),
+        (
+            [("ModuleNotFoundError", "No module named 'cupy'")],
+            3,
+            Status.COMPILE_ERROR,
+            "ModuleNotFoundError: No module named 'cupy' (line 3)",
+        ),
+        (
+            [("NameError", "name 'math' is not defined")],
+            17,
+            Status.RUNTIME_ERROR,
+            "NameError: name 'math' is not defined (line 17)",
+        ),
+        (
+            [("SyntaxError", "invalid syntax (mine.py, line 4)")],
+            4,
+            Status.COMPILE_ERROR,
+            "SyntaxError: invalid syntax (mine.py, line 4) (line 4)",
+        ),
+        (
+            [
+                (
+                    "ValueError",
+                    "Conflicting meta-parameters: BLOCK_M. Make sure that you don't re-define "
+                    "auto-tuned symbols.",
+                )
+            ],
+            40,
+            Status.RUNTIME_ERROR,
+            "ValueError: Conflicting meta-parameters: BLOCK_M. Make sure that you don't re-define "
+            "auto-tuned symbols. (line 40)",
+        ),
+        (
+            [
+                (
+                    "OutOfMemoryError",
+                    "CUDA out of memory. Tried to allocate 64.00 GiB.\nGPU 0 has a total capacity of 24 GiB",
+                )
+            ],
+            22,
+            Status.OUT_OF_MEMORY,
+            "OutOfMemoryError: CUDA out of memory. Tried to allocate 64.00 GiB. (line 22)",
+        ),
+        (
+            [("RuntimeError", "Triton Error [CUDA]: out of memory")],
+            22,
+            Status.OUT_OF_MEMORY,
+            "RuntimeError: Triton Error [CUDA]: out of memory (line 22)",
+        ),
+        (
+            [
+                (
+                    "RuntimeError",
+                    "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory",
+                )
+            ],
+            22,
+            Status.OUT_OF_MEMORY,
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory "
+            "(line 22)",
+        ),
+        (
+            [
+                ("InterpreterError", "..."),
+                ("_ArrayMemoryError", "Unable to allocate 64.0 GiB for an array with shape (8589934592,)"),
+            ],
+            9,
+            Status.OUT_OF_MEMORY,
+            "_ArrayMemoryError: Unable to allocate 64.0 GiB for an array with shape (8589934592,) (line 9)",
+        ),
+        (
+            [
+                (
+                    "OutOfResources",
+                    "out of resource: shared memory, Required: 196608, Hardware limit: 101376. "
+                    "Reducing block sizes or `num_stages` may help.",
+                )
+            ],
+            33,
+            Status.COMPILE_ERROR,
+            "OutOfResources: out of resource: shared memory, Required: 196608, Hardware limit: 101376. "
+            "Reducing block sizes or `num_stages` may help. (line 33)",
+        ),
+        (
+            [
+                ("CompilationError", AT_KERNEL + 'ValueError("arange\'s range must be a power of 2")'),
+                ("ValueError", "arange's range must be a power of 2"),
+            ],
+            8,
+            Status.COMPILE_ERROR,
+            "ValueError: arange's range must be a power of 2 (line 8)",
+        ),
+        (
+            [("CompileTimeAssertionFailure", "at 3:4:\n    tl.static_assert(K % BLOCK_K == 0)\n    ^\n")],
+            8,
+            Status.COMPILE_ERROR,
+            "CompileTimeAssertionFailure: tl.static_assert(K % BLOCK_K == 0) (line 8)",
+        ),
+        (
+            [("UnsupportedLanguageConstruct", AT_KERNEL + "unsupported AST node type: Try")],
+            8,
+            Status.COMPILE_ERROR,
+            "UnsupportedLanguageConstruct: unsupported AST node type: Try (line 8)",
+        ),
+        (
+            [
+                (
+                    "AcceleratorError",
+                    "CUDA error: an illegal memory access was encountered\n"
+                    "CUDA kernel errors might be asynchronously reported at some other API call",
+                )
+            ],
+            None,
+            Status.RUNTIME_ERROR,
+            "AcceleratorError: CUDA error: an illegal memory access was encountered",
+        ),
+        (
+            [("RuntimeError", "PassManager::run failed")],
+            33,
+            Status.COMPILE_ERROR,
+            "RuntimeError: PassManager::run failed (line 33)",
+        ),
+        (
+            [("PTXASError", "PTXAS error: Internal Triton PTX codegen error\n`ptxas` stderr:\n...")],
+            33,
+            Status.COMPILE_ERROR,
+            "PTXASError: PTXAS error: Internal Triton PTX codegen error (line 33)",
+        ),
+        ([("SystemExit", "")], 5, Status.RUNTIME_ERROR, "SystemExit: (no message) (line 5)"),
+        ([("ValueError", "\n \n\tfirst\nsecond")], 5, Status.RUNTIME_ERROR, "ValueError: first (line 5)"),
+        (
+            # The inner exception of one that wraps nothing for Triton is no better known than the outer one.
+            [("RuntimeError", "grid must not be empty"), ("KeyError", "'BLOCK'")],
+            5,
+            Status.RUNTIME_ERROR,
+            "RuntimeError: grid must not be empty (line 5)",
+        ),
+    ],
+)
+def test_each_kind_of_failure_has_its_status_and_one_line(chain, line, status, reason):
+    assert diagnose(failure(*chain, line=line)) == (status, reason)
+
+
+def test_a_failure_of_the_worker_itself_keeps_its_own_words():
+    timeout = WorkerFailedError(Status.TIMEOUT, "no answer to 'call' within 60 s")
+    assert diagnose(timeout) == (Status.TIMEOUT, "no answer to 'call' within 60 s")
+    assert raised(timeout) is None
+
+
+def test_a_long_message_is_cut_and_the_line_still_shown():
+    status, reason = diagnose(failure(("ValueError", "x" * 5000), line=7))
+    assert status is Status.RUNTIME_ERROR
+    assert reason == "ValueError: " + "x" * (MAX_REASON - len("ValueError: ")) + " (line 7)"
+
+
+def test_what_a_terminal_would_obey_is_not_passed_on():
+    _, reason = diagnose(failure(("Value\x1b[2JError", "a\tb\x1b]0;x\x07c\ud800 naïve ★")))
+    assert reason == "Value [2JError: a b ]0;x c  naïve ★"
+    assert plain("one\ntwo\r\x85\u2028\x00") == "one two    "
+    reason.encode()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {},
+        {"chain": None},
+        {"chain": []},
+        {"chain": "ValueError"},
+        {"chain": 3, "line": "x"},
+        {"chain": ["ValueError", None, 3], "line": None},
+        {"chain": {"type": "ValueError"}, "line": [1]},
+    ],
+)
+def test_an_error_without_a_usable_chain(error):
+    broken = WorkerFailedError(Status.RUNTIME_ERROR, "exception during call", error)
+    assert diagnose(broken) == (Status.RUNTIME_ERROR, "Exception: the worker did not say which")
+    assert raised(broken) == "Exception"
+
+
+@pytest.mark.parametrize(
+    "item", [{}, {"type": None}, {"type": 3, "message": ["x"]}, {"type": {}, "message": {}}]
+)
+def test_an_item_without_text(item):
+    broken = WorkerFailedError(Status.RUNTIME_ERROR, "exception during call", {"chain": [item]})
+    assert diagnose(broken) == (Status.RUNTIME_ERROR, "Exception: (no message)")
+
+
+@pytest.mark.parametrize("line", [True, 0, -3, 10**4000, 1.5, "7", None, [7]])
+def test_a_line_that_is_none(line):
+    assert diagnose(failure(("ValueError", "no"), line=line)) == (Status.RUNTIME_ERROR, "ValueError: no")
+
+
+def test_the_name_of_what_was_raised_is_bounded():
+    assert raised(failure(("IndexError", "no columns"), ("KeyError", "x"))) == "IndexError"
+    assert raised(failure(("E" * 60_000, ""))) == "E" * 100
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "message"]) | st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["chain", "line"]) | st.text(), json_values)
+    | st.fixed_dictionaries(
+        {
+            "chain": st.lists(st.fixed_dictionaries({"type": json_values, "message": json_values})),
+            "line": json_values,
+        }
+    )
+)
+def test_whatever_a_worker_says_becomes_one_printable_line(error):
+    status, reason = diagnose(WorkerFailedError(Status.RUNTIME_ERROR, "exception during call", error))
+    assert status in {Status.RUNTIME_ERROR, Status.COMPILE_ERROR, Status.OUT_OF_MEMORY}
+    assert reason.isprintable()
+    assert 0 < len(reason) <= MAX_REASON + len(" (line 1000000)")
