@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from suite import store
+from suite import lines, store
 from suite.result import Status, to_json
 from suite.tests.fake_results import fake_result
 
@@ -159,7 +159,7 @@ def test_a_reader_waits_for_a_writer(tmp_path):
 
 
 def test_a_short_write_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(store.os, "write", lambda descriptor, line: 7)
+    monkeypatch.setattr(lines.os, "write", lambda descriptor, line: 7)
     with pytest.raises(OSError, match=r"argmin\.jsonl: wrote 7 of \d+ bytes; is the disk full\?$"):
         store.append(tmp_path, fake_result())
 
