@@ -107,13 +107,12 @@ def failure(*chain, line=None):
             [
                 (
                     "RuntimeError",
-                    "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory",
+                    "DefaultCPUAllocator: can't allocate memory",
                 )
             ],
             22,
             Status.OUT_OF_MEMORY,
-            "RuntimeError: [enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory "
-            "(line 22)",
+            "RuntimeError: DefaultCPUAllocator: can't allocate memory (line 22)",
         ),
         (
             [

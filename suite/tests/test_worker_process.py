@@ -1,6 +1,5 @@
 """The judge's end of the pipe, against workers that lie, flood, hang and die. None of them imports torch."""
 
-import json
 import os
 import signal
 import tempfile
@@ -62,7 +61,7 @@ def fails(worker, op="call", timeout_s=PATIENCE_S):
 
 
 def descriptors():
-    return sorted(os.listdir("/proc/self/fd"))
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
 def is_running(pid):
@@ -240,7 +239,7 @@ def test_the_private_directory_holds_worker_and_solution_and_is_removed(start):
     assert not worker.directory.exists()
 
 
-@pytest.mark.parametrize("name", ["json.py", "signal.py", "torch.py", "suite.py", "sitecustomize.py"])
+@pytest.mark.parametrize("name", ["json.py", "signal.py", "suite.py", "sitecustomize.py"])
 def test_a_solution_never_stands_in_for_a_module(start, name):
     assert start("reply()", name).request("call", PATIENCE_S)["ok"]
 
@@ -278,9 +277,3 @@ def test_twenty_starts_leak_no_descriptor_and_no_directory(start, tmp_path):
         worker.close()
     assert descriptors() == before
     assert not list(tmp_path.glob("bench-worker-*"))
-
-
-def test_requests_are_plain_json(start):
-    with pytest.raises(TypeError):
-        start("reply()").request("call", PATIENCE_S, inputs=[object()])
-    assert json.loads(json.dumps({"seq": 1})) == {"seq": 1}
