@@ -28,6 +28,8 @@ _ANSWERS: dict[Any, Any] = {
 
 def _on_cpu(value: Any) -> Any:
     """`value` with a CUDA device replaced by the CPU; anything else as it is."""
+    if type(value) is int:  # a CUDA ordinal; True and False are other arguments of `Tensor.to`
+        return torch.device("cpu")
     if isinstance(value, torch.device) and value.type == "cuda":
         return torch.device("cpu")
     if isinstance(value, str) and value.split(":")[0] == "cuda":
@@ -52,9 +54,7 @@ class PretendCuda(TorchFunctionMode):
             return args[0]
         keywords = dict(kwargs or {})
         if "device" in keywords:
-            # An integer device is a CUDA ordinal.
-            device = keywords["device"]
-            keywords["device"] = torch.device("cpu") if isinstance(device, int) else _on_cpu(device)
+            keywords["device"] = _on_cpu(keywords["device"])
         if func is torch.Tensor.to:
             args = tuple(_on_cpu(value) for value in args)
         return func(*args, **keywords)
