@@ -1,4 +1,17 @@
-"""Baseline: one pass, a tile of 256 rows and 32 columns a step."""
+"""Baseline: one pass, a tile of 256 rows and 32 columns a step.
+
+A program owns 32 columns. Each step loads 256 rows of them, finds the tile's maxima and their rows,
+and folds these into the running best. NaN and the two zeros are settled by comparing integers that sort
+like the values, which costs six instructions a value.
+
+What limits it: 64 values a thread with a mask on each row, then a reduction across the four warps
+through shared memory, every step: loading and reducing take turns. Tiles are only 128 bytes wide.
+
+H200, seed workload: 2.313 ms, 3715 GB/s of 4800.
+"""
+
+# author: tritonpeak
+# idea: one pass, 32 columns a program, 256 rows a step
 
 import math
 

@@ -1,4 +1,22 @@
-"""Final: many unmasked loads in flight, one reduction across lanes at the end."""
+"""Final: every lane keeps its own best, many loads in flight, one reduction at the end.
+
+Changed: memory access and what surrounds it.
+- A lane compares and keeps (value, row) in registers; lanes meet once, after the last row. Nothing but
+  loads and five instructions a value stands in the loop.
+- Sixteen rows are unrolled: 64 loads of a thread are independent.
+- Four neighbouring columns a thread. Rows of 4095 floats start at every 4-byte phase, so loads stay
+  scalar; but a warp then works through 512 neighbouring bytes (17 sectors for 16) where the
+  compiler's choice, one value of each 128 bytes, asks for 5 sectors instead of 4 each time. Aligned
+  rows get 16-byte loads from the same source.
+- Row masks only in the ragged end; column masks only where a tile crosses the edge of a slab.
+- Tiny slices go one to a thread, with every row unrolled; a giant reduction gets thousands of programs.
+
+Predicted: 2.027 -> 1.95 ms. Measured (H200, seed workload): 1.910 ms, 4498 GB/s, 94 % of
+the datasheet's 4800 GB/s and 99 % of the 4560 GB/s that a kernel which only reads reaches.
+"""
+
+# author: tritonpeak
+# idea: best per lane in registers, four columns a thread, sixteen rows in flight
 
 import math
 from typing import NamedTuple

@@ -1,4 +1,17 @@
-"""Grid stage: rows split over programs, a small second kernel joins the parts."""
+"""Grid stage: split the rows until the card is full, and mask only the ragged end.
+
+Changed: the grid and the split of the work. Two programs share a column on the seed workload (32768 in
+all), a second small kernel joins their results; a giant reduction gets many more. The rows of a
+program are cut into whole steps, which need no mask on the rows, and one ragged step, which does: with
+64 rows a thread the masks outnumber the predicate registers many times over.
+
+Predicted: 3 %, 2.313 -> 2.24 ms. Measured (H200, seed workload): 2.239 ms, 3838 GB/s.
+Giant reduction: 127 -> 6.3 ms. The aligned twin of the seed loses (2.03 -> 2.33 ms): it has vector
+loads, which wait on registers here.
+"""
+
+# author: tritonpeak
+# idea: split rows over programs; whole steps without a row mask
 
 import math
 

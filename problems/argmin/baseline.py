@@ -1,4 +1,17 @@
-"""Baseline: a tree of passes over memory."""
+"""Baseline: a tree of passes, each of which folds 64 rows into one.
+
+A program takes 64 rows of 128 columns and keeps one running best a column. Values and indices of a
+pass go to memory and are the next pass's input: 4096 rows become 64, then 1.
+
+What limits it: on the seed workload the first pass writes 64 x 524160 values and indices (403 MB) and
+the second reads most of it again, 6 % on top of the 8.588 GB that the task needs. Where the reduced
+dimension is the last one, 127 of 128 lanes have no column and idle.
+
+H200, seed workload: 2.315 ms, 3711 GB/s of 4800.
+"""
+
+# author: tritonpeak
+# idea: a tree of passes, 64 rows a program, values and indices in memory between passes
 
 import math
 

@@ -1,4 +1,20 @@
-"""Block stage: wide tiles, and lanes along the rows where the columns are few."""
+"""Block stage: 512 columns a program, and lanes along the rows where the columns are few.
+
+Changed: the block sizes, and with them the warps. A program reads 2 KB of each row instead of 512
+bytes: four times fewer ends of tiles, and longer runs of DRAM pages. Where there are fewer than 512
+columns the tile becomes [LANES, BLOCK] and several rows are looked at together; without it a
+reduction over the last dimension keeps one lane in 128 busy.
+
+One value a thread is deliberate. A tile of 1024 columns with eight values a thread was expected to be
+better still and took 5.5 ms: eight column masks do not fit into the seven predicate registers, and the
+compiler then issues one load after the other.
+
+Predicted: 4 %, 2.133 -> 2.05 ms. Measured (H200, seed workload): 2.063 ms, 4164 GB/s.
+Last dimension: 21.6 -> 0.51 ms. A few columns (99) lose: 0.56 -> 0.68 ms.
+"""
+
+# author: tritonpeak
+# idea: wide tiles; rows over the lanes where columns are few
 
 import math
 
