@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 Interval = tuple[float, float]
 """(low, high), both ends included."""
+_GRID_TRIES = 6
+_GRID_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Do the samples rise or fall with their order?"""
+
+    rho: float
+    """Spearman's rank correlation of sample and index: 1 when every sample exceeds the one before it."""
+    p: float
+    """How often a shuffled order correlates at least as strongly, either way."""
 
 
 def median(samples: Sequence[float]) -> float:
@@ -52,6 +67,76 @@ def median_ci(
     tail = (1 - confidence) / 2
     low, high = np.quantile(medians, (tail, 1 - tail))
     return min(float(low), center), max(float(high), center)
+
+
+def quartiles(samples: Sequence[float]) -> Interval:
+    """The lower and the upper quartile, linear between neighbouring samples.
+
+    Raises:
+        ValueError: there is no sample.
+    """
+    if not samples:
+        raise ValueError("quartiles need at least one sample, got none")
+    if len(samples) == 1:
+        return samples[0], samples[0]
+    lower, _, upper = statistics.quantiles(samples, n=4, method="inclusive")
+    return lower, upper
+
+
+def drift(samples: Sequence[float], seed: int = 0, shuffles: int = 2000) -> Drift:
+    """Spearman's rank correlation of the samples with the order they were taken in, by a permutation test.
+
+    The p-value counts the given order among the shuffled ones, so it is never 0. Equal samples share a rank;
+    samples that are all equal have rho 0 and p 1.
+
+    Raises:
+        ValueError: there are fewer than three samples.
+    """
+    import numpy as np  # as in median_ci
+
+    if len(samples) < 3:
+        raise ValueError(f"drift needs at least three samples, got {len(samples)}")
+    values = np.asarray(samples, dtype=np.float64)
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts + 1) / 2)[places]  # [n], from 0; ties get their mean
+    ranks -= ranks.mean()
+    order = np.arange(len(samples)) - (len(samples) - 1) / 2
+    norm = float(np.sqrt((ranks @ ranks) * (order @ order)))
+    if norm == 0:
+        return Drift(0.0, 1.0)
+    rho = float(ranks @ order) / norm
+    shuffled = np.random.default_rng(seed).permuted(np.tile(order, (shuffles, 1)), axis=1)
+    # 1e-9: the same order must count as equally strong, whatever the rounding of its sum.
+    as_strong = int((np.abs(shuffled @ ranks) / norm >= abs(rho) - 1e-9).sum())
+    return Drift(rho, (as_strong + 1) / (shuffles + 1))
+
+
+def quantization_step(samples: Sequence[float]) -> float | None:
+    """The step of the grid that the samples sit on, such as 0.001024 for ms from a clock of 1.024 us.
+
+    None when they sit on no grid, when there are too few to tell, and for a step below a millionth of their
+    median, where the grid is that of the floating-point numbers and matters to nobody. The slowest tenth is
+    left out: far from the others, rounding hides the grid.
+    """
+    ordered = sorted(samples)[: math.ceil(0.9 * len(samples))]
+    steps = sorted({sample - ordered[0] for sample in ordered if sample > ordered[0]})
+    # A grid shows as many values on it or as few values hit over and over; without either it may be chance.
+    if not steps or (len(steps) < 8 and len(ordered) < 3 * (len(steps) + 1)):
+        return None
+    least = 1e-6 * abs(median(samples))
+    gaps = [gap for low, high in pairwise([0.0, *steps]) if (gap := high - low) > least]
+    fitted = (_fitted_step(steps, min(gaps) / parts) for parts in range(1, _GRID_TRIES + 1) if gaps)
+    return next((step for step in fitted if step is not None), None)
+
+
+def _fitted_step(distances: Sequence[float], step: float) -> float | None:
+    """`step`, refined on one distance after the other, or None where one is no multiple of it."""
+    for distance in distances:
+        multiple = round(distance / step)
+        if abs(distance - multiple * step) > _GRID_TOLERANCE * step:
+            return None
+        step = distance / multiple if multiple else step
+    return step
 
 
 def block_length(count: int) -> int:

@@ -1,6 +1,7 @@
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,6 +158,87 @@ def test_shared_ranks_do_not_care_which_end_is_best(rows):
     assert stats.shared_ranks(intervals) == stats.shared_ranks(mirrored)
 
 
+def test_quartiles_by_hand():
+    assert stats.quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == (2.0, 4.0)
+    assert stats.quartiles([4.0, 1.0, 3.0, 2.0]) == (1.75, 3.25)
+    assert stats.quartiles([7.0]) == (7.0, 7.0)
+
+
+@given(st.lists(positive, min_size=1, max_size=50))
+def test_quartiles_enclose_the_median(samples):
+    lower, upper = stats.quartiles(samples)
+    assert min(samples) <= lower <= stats.median(samples) <= upper <= max(samples)
+
+
+def test_drift_by_hand():
+    """Ranks 2, 1, 4, 3, 5 against 1 to 5: 1 - 6 * 4 / (5 * 24) = 0.8; with the tie, ranks 1, 2, 4, 4, 4."""
+    assert stats.drift([2.0, 1.0, 4.0, 3.0, 5.0]).rho == pytest.approx(0.8)
+    assert stats.drift([1.0, 2.0, 3.0, 3.0, 3.0]).rho == pytest.approx(8 / math.sqrt(8 * 10))
+    assert stats.drift([3.0, 2.0, 1.0]).rho == pytest.approx(-1.0)
+    assert stats.drift([5.0] * 30) == stats.Drift(0.0, 1.0)
+
+
+def test_the_p_value_of_four_rising_samples_is_two_in_24():
+    assert stats.drift([1.0, 2.0, 3.0, 4.0], shuffles=20_000).p == pytest.approx(2 / 24, abs=0.005)
+
+
+def test_steady_samples_seldom_seem_to_drift():
+    def steady(seed):
+        rng = random.Random(seed)
+        return [rng.gauss(1.0, 0.01) for _ in range(40)]
+
+    alarms = sum(stats.drift(steady(seed), shuffles=200).p <= 0.05 for seed in range(300))
+    assert 0.02 <= alarms / 300 <= 0.08
+
+
+def test_a_drift_of_twice_the_noise_is_seen():
+    def rising(seed):
+        rng = random.Random(seed)
+        return [1.0 + 0.02 * index / 40 + rng.gauss(0, 0.01) for index in range(40)]
+
+    found = [stats.drift(rising(seed), shuffles=200) for seed in range(100)]
+    assert sum(one.p <= 0.05 and one.rho > 0 for one in found) >= 90
+
+
+@given(st.lists(positive, min_size=3, max_size=30), st.integers(0, 3))
+def test_drift_of_the_reversed_order_is_the_opposite(samples, seed):
+    there = stats.drift(samples, seed=seed, shuffles=50)
+    back = stats.drift(samples[::-1], seed=seed, shuffles=50)
+    assert back.rho == pytest.approx(-there.rho, abs=1e-12)
+    assert 0 < there.p <= 1
+    assert -1 - 1e-12 <= there.rho <= 1 + 1e-12
+
+
+def _noisy(count, mean_ms, deviation_ms, seed=0):
+    rng = random.Random(seed)
+    spikes = (1.15 if rng.random() < 0.03 else 1.0 for _ in range(count))
+    return [spike * rng.gauss(mean_ms, deviation_ms) for spike in spikes]
+
+
+@pytest.mark.parametrize("step_ms", [1.024e-3, 0.5e-3, 32e-6])
+@pytest.mark.parametrize(("mean_ms", "deviation_ms"), [(0.05, 0.0005), (0.5, 0.002), (2.24, 0.0005)])
+@pytest.mark.parametrize("count", [30, 100])
+def test_samples_on_a_grid_show_its_step(step_ms, mean_ms, deviation_ms, count):
+    samples = [step_ms * round(ms / step_ms) for ms in _noisy(count, mean_ms, deviation_ms)]
+    assert stats.quantization_step(samples) == pytest.approx(step_ms, rel=0.01)
+    shifted = [ms + 0.0001234 for ms in samples]
+    assert stats.quantization_step(shifted) == pytest.approx(step_ms, rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_samples_of_a_fine_clock_show_no_step(seed):
+    samples = _noisy(100, 2.24, 0.01, seed)
+    assert stats.quantization_step(samples) is None
+    in_single_precision = np.asarray(samples, dtype=np.float32).tolist()
+    assert stats.quantization_step(in_single_precision) is None
+
+
+def test_few_samples_show_no_step():
+    assert stats.quantization_step([]) is None
+    assert stats.quantization_step([1.0] * 30) is None
+    assert stats.quantization_step([1.0, 2.0, 3.0]) is None
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -165,6 +247,8 @@ def test_shared_ranks_do_not_care_which_end_is_best(rows):
         (lambda: stats.median_ci([1.0], confidence=95), "confidence must lie between 0 and 1, got 95"),
         (lambda: stats.geometric_mean([]), "geometric_mean needs at least one value, got none"),
         (lambda: stats.geometric_mean([1.0, 0.0]), "geometric_mean needs positive values, got 0.0"),
+        (lambda: stats.quartiles([]), "quartiles need at least one sample, got none"),
+        (lambda: stats.drift([1.0, 2.0]), "drift needs at least three samples, got 2"),
         (lambda: stats.relative_half_width((0, 1), 0.0), "center must be positive, got 0.0"),
     ],
 )
