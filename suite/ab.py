@@ -40,7 +40,7 @@ class Comparison:
 
     ratio: float
     """Latency of A / latency of B: below 1, A is faster."""
-    ratio_ci: Interval
+    interval: Interval
     verdict: Verdict
     blocks: int
     """How many independent block medians the interval rests on."""
@@ -95,8 +95,8 @@ def compare(
     starts = range(0, blocks * block, block)
     medians = [median(logs[at : at + block if at != starts[-1] else None]) for at in starts]
     center, (low, high) = hodges_lehmann(medians, confidence)
-    ratio_ci = (math.exp(low), math.exp(high))
-    return Comparison(math.exp(center), ratio_ci, _verdict(low, high), blocks)
+    interval = (math.exp(low), math.exp(high))
+    return Comparison(math.exp(center), interval, _verdict(low, high), blocks)
 
 
 def hodges_lehmann(values: Sequence[float], confidence: float = 0.95) -> tuple[float, Interval]:

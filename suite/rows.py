@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from suite import roofline
+from suite import ab, roofline
 from suite.gpus import RTX_4090, GpuSpec
 from suite.result import Result
 from suite.stats import Interval, geometric_mean, geometric_mean_interval
@@ -33,6 +33,9 @@ class Cell:
     achieved_gb_per_s: float | None
     achieved_tflops: float | None
     speedup: float | None
+    """Latency of the reference / latency of the solution, from the samples that were taken in turn."""
+    speedup_ci: Interval | None
+    """None where too few samples are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Row:
     achieved_gb_per_s: float | None
     achieved_tflops: float | None
     speedup: float | None
+    speedup_ci: Interval | None
     complete: bool
     """Whether the row has every workload that any row of its board has."""
     flags: tuple[str, ...]
@@ -95,6 +99,7 @@ def make_row(results: list[Result], workloads: Sequence[str], gpu: GpuSpec | Non
         achieved_gb_per_s=shown.achieved_gb_per_s if shown else None,
         achieved_tflops=shown.achieved_tflops if shown else None,
         speedup=_mean(cell.speedup for cell in cells),
+        speedup_ci=_speedup_ci(cells),
         complete=False,
         flags=tuple(dict.fromkeys(flags)),
         cells=cells,
@@ -108,6 +113,7 @@ def _cell(result: Result, precision: str | None, gpu: GpuSpec | None) -> Cell:
         raise ValueError(f"{result.solution!r} on {result.workload!r} was not timed")
     bytes_moved, flops = result.bytes_moved, (result.flops or 0) if precision else 0
     light_ms = fraction = fraction_4090 = gb_per_s = None
+    speedup, speedup_ci = _speedup(result)
     if bytes_moved is not None:
         gb_per_s = roofline.achieved_gb_per_s(latency_ms, bytes_moved)
     if gpu is not None and bytes_moved is not None:
@@ -123,8 +129,28 @@ def _cell(result: Result, precision: str | None, gpu: GpuSpec | None) -> Cell:
         fraction_of_rtx_4090_peak=fraction_4090,
         achieved_gb_per_s=gb_per_s,
         achieved_tflops=roofline.achieved_tflops(latency_ms, flops) if flops else None,
-        speedup=None if result.reference_latency_ms is None else result.reference_latency_ms / latency_ms,
+        speedup=speedup,
+        speedup_ci=speedup_ci,
     )
+
+
+def _speedup(result: Result) -> tuple[float | None, Interval | None]:
+    """The ratio of the paired samples, else that of the two medians, which has no interval."""
+    reference_ms, samples_ms = result.reference_samples_ms, result.samples_ms
+    if len(reference_ms) == len(samples_ms) >= ab.FEWEST_BLOCKS and min(*reference_ms, *samples_ms) > 0:
+        block = min(ab.BLOCK_ROUNDS, len(samples_ms) // ab.FEWEST_BLOCKS)
+        found = ab.compare(reference_ms, samples_ms, block=block)
+        return found.ratio, found.interval
+    if result.reference_latency_ms is None or result.latency_ms is None:
+        return None, None
+    return result.reference_latency_ms / result.latency_ms, None
+
+
+def _speedup_ci(cells: tuple[Cell, ...]) -> Interval | None:
+    known = [(cell.speedup, cell.speedup_ci) for cell in cells if cell.speedup and cell.speedup_ci]
+    if not known or len(known) < len(cells):
+        return None
+    return geometric_mean_interval([speedup for speedup, _ in known], [ci for _, ci in known])
 
 
 def _fraction_ci(cells: tuple[Cell, ...]) -> Interval | None:

@@ -63,7 +63,7 @@ def test_two_per_cent_are_found(drift, steps):
 def test_the_interval_covers_the_true_ratio(drift, steps):
     covered, half_widths = 0, []
     for seed in range(TRIALS):
-        low, high = compare(*simulate(seed, 1.005, drift, steps)).ratio_ci
+        low, high = compare(*simulate(seed, 1.005, drift, steps)).interval
         covered += low <= 1.005 <= high
         half_widths.append((high - low) / 2)
     assert 0.92 <= covered / TRIALS <= 0.98
@@ -113,7 +113,7 @@ def test_ten_blocks_by_hand():
     logs = [step / 1000 for step in range(1, 11)]
     found = compare([math.exp(log) for log in logs], [1.0] * 10, block=1)
     assert math.log(found.ratio) == pytest.approx(0.0055)
-    assert [math.log(end) for end in found.ratio_ci] == pytest.approx([0.003, 0.008])
+    assert [math.log(end) for end in found.interval] == pytest.approx([0.003, 0.008])
     assert (found.verdict, found.blocks) == (Verdict.SAME, 10)
 
 
@@ -131,14 +131,14 @@ def test_ten_blocks_by_hand():
 def test_without_noise_the_band_decides(factor, verdict):
     found = compare([2.0 * factor] * 40, [2.0] * 40)
     assert found.verdict is verdict
-    assert (found.ratio, *found.ratio_ci) == pytest.approx((factor,) * 3)
+    assert (found.ratio, *found.interval) == pytest.approx((factor,) * 3)
 
 
 def test_an_interval_over_1_and_over_the_band_is_undecided():
     found = compare([0.95, 1.05] * 10, [1.0] * 20, block=1)
     assert found.verdict is Verdict.UNDECIDED
-    assert found.ratio_ci[0] < 0.99
-    assert found.ratio_ci[1] > 1.01
+    assert found.interval[0] < 0.99
+    assert found.interval[1] > 1.01
 
 
 def test_one_wild_sample_in_each_block_changes_nothing():
@@ -153,15 +153,15 @@ def test_a_shorter_last_block_joins_the_one_before_it():
     logs = [0.0] * 9 + [math.log(3.0)]
     found = compare(calm + wild, [1.0] * 43)
     assert found.blocks == 10
-    assert found.ratio_ci[1] == pytest.approx(math.exp(hodges_lehmann(logs)[1][1]))
-    assert found.ratio_ci[1] == pytest.approx(3.0**0.5)
+    assert found.interval[1] == pytest.approx(math.exp(hodges_lehmann(logs)[1][1]))
+    assert found.interval[1] == pytest.approx(3.0**0.5)
 
 
 @given(latencies, latencies)
 def test_swapping_the_sides_inverts_the_ratio(a, b):
     one, other = compare(a, b), compare(b, a)
     assert other.ratio == pytest.approx(1 / one.ratio)
-    assert other.ratio_ci == pytest.approx((1 / one.ratio_ci[1], 1 / one.ratio_ci[0]))
+    assert other.interval == pytest.approx((1 / one.interval[1], 1 / one.interval[0]))
     mirrored = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
     assert other.verdict is mirrored.get(one.verdict, one.verdict)
 
@@ -172,13 +172,13 @@ def test_the_ratio_scales_with_either_side(a, b, by_a, by_b):
     scaled = compare([by_a * ms for ms in a], [by_b * ms for ms in b])
     factor = by_a / by_b
     assert scaled.ratio == pytest.approx(plain.ratio * factor)
-    assert scaled.ratio_ci == pytest.approx(tuple(end * factor for end in plain.ratio_ci))
+    assert scaled.interval == pytest.approx(tuple(end * factor for end in plain.interval))
 
 
 @given(latencies, latencies)
 def test_the_interval_holds_the_ratio(a, b):
     found = compare(a, b)
-    assert found.ratio_ci[0] <= found.ratio <= found.ratio_ci[1]
+    assert found.interval[0] <= found.ratio <= found.interval[1]
 
 
 @pytest.mark.parametrize(

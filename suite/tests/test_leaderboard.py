@@ -122,6 +122,40 @@ class TestNumbers:
         results = [fake_result(), fake_result(workload="last_dim", reference_latency_ms=None)]
         assert board(results, H200, TWO).rows[0].speedup is None
 
+    def test_speedup_is_the_ratio_of_samples_taken_in_turn(self):
+        """The clock falls by half for the second half of the run: the medians mislead, the pairs do not."""
+        clock = [1.0] * 16 + [2.0] * 24
+        pairs = {
+            "samples_ms": tuple(2.0 * level for level in clock),
+            "reference_samples_ms": tuple((5.0 + 0.01 * (i % 3)) * level for i, level in enumerate(clock)),
+        }
+        (row,) = board([fake_result(reference_latency_ms=4.0, **pairs)], H200, TWO).rows
+        assert row.speedup == pytest.approx(2.505)
+        low, high = row.speedup_ci
+        assert 2.5 <= low < 2.505 < high <= 2.51
+        assert row.cells[0].speedup == pytest.approx(row.speedup)
+        assert row.cells[0].speedup_ci == pytest.approx(row.speedup_ci)
+
+    @pytest.mark.parametrize("count", [10, 15, 30, 39, 200])
+    def test_ten_pairs_are_enough_for_an_interval(self, count):
+        pairs = {"samples_ms": (2.0,) * count, "reference_samples_ms": (3.0,) * count}
+        (row,) = board([fake_result(**pairs)], H200, TWO).rows
+        assert (row.speedup, *row.speedup_ci) == pytest.approx((1.5, 1.5, 1.5))
+
+    @pytest.mark.parametrize("reference", [(), (3.0,) * 9, (3.0,) * 31])
+    def test_without_pairs_speedup_is_the_ratio_of_the_medians(self, reference):
+        count = 9 if len(reference) == 9 else 30
+        results = [fake_result(samples_ms=(2.0,) * count, reference_samples_ms=reference)]
+        (row,) = board(results, H200, TWO).rows
+        assert (row.speedup, row.speedup_ci) == (2.0, None)
+
+    def test_a_mean_of_speedups_has_an_interval_where_each_has_one(self):
+        with_pairs = {"samples_ms": (2.0,) * 30, "reference_samples_ms": (3.0,) * 30}
+        results = [fake_result(**with_pairs), fake_result(workload="last_dim", **with_pairs)]
+        assert board(results, H200, TWO).rows[0].speedup_ci == pytest.approx((1.5, 1.5))
+        results[1] = fake_result(workload="last_dim")
+        assert board(results, H200, TWO).rows[0].speedup_ci is None
+
 
 class TestRanks:
     def test_ranks_by_fraction_and_shares_ranks_where_intervals_overlap(self):

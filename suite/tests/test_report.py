@@ -107,6 +107,14 @@ def test_the_table_shows_the_board(tmp_path, results):
     ]
 
 
+def test_a_speedup_from_pairs_shows_its_interval(tmp_path):
+    reference = tuple(3.0 + 0.2 * (index % 2) for index in range(30))
+    result = fake_result(samples_ms=(2.0,) * 30, reference_samples_ms=reference)
+    page = Page(rendered(tmp_path, [result])["argmin.html"])
+    assert page.rows[1][-2] == "1.55x 1.50 to 1.60"
+    assert page.rows[-1][-1] == "1.55x 1.50 to 1.60"
+
+
 def test_the_index_shows_leaders_and_links_to_pages_that_exist(tmp_path, results):
     problems = [FakeProblem("matmul_large_k"), FakeProblem(), FakeProblem("argmax", description="")]
     cpu = [fake_result("final", "check", None, gpu=None)]
