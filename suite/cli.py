@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import click
 from tabulate import tabulate
 
+from suite import ab, store
 from suite import doctor as machine_doctor
-from suite import store
 from suite.leaderboard import board
 from suite.machine import has_gpu
 from suite.problem import Problem, ProblemFolderError, UnknownNameError, find_problem, find_problems
@@ -26,6 +26,7 @@ from suite.tables import (
     Table,
     board_tables,
     check_table,
+    comparison_table,
     findings_table,
     problems_table,
     solutions_table,
@@ -46,10 +47,11 @@ def _plain_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
     except JudgeError as error:
         raise click.ClickException(str(error)) from error
+    except BrokenPipeError:  # click ends quietly when nobody reads its output any more
+        raise
     except OSError as error:
-        if error.filename is None:  # not about a file that the user named: a closed pipe, a bug
-            raise
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise click.ClickException(text) from error
 
 
 def _root() -> Path:
@@ -231,6 +233,69 @@ def submit_verb(
         if _is_kept(result, options):
             store.append(root / "reports" / "results", result)
     click.echo(f"submitted: {submission.target.relative_to(root)}")
+
+
+@main.command("compare")
+@click.argument("a")
+@click.argument("b")
+@_problem_option()
+@click.option(
+    "--workload", "workloads", multiple=True, help="Only this workload; repeatable. Default: bench tier."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=60.0, show_default=True,
+    help="Seconds that one step of a solution may take, compilation included.",
+)  # fmt: skip
+def compare_verb(
+    a: str, b: str, problem_name: str, workloads: tuple[str, ...], as_json: bool, timeout_s: float
+) -> None:
+    """Time solutions A and B in turn on the same inputs: is A FASTER, SLOWER or the SAME?
+
+    SAME: the interval of the ratio lies within 1 %. UNDECIDED: it holds 1 and more than that.
+
+    \b
+    Examples:
+      bench compare final block_stage --problem argmin
+      bench compare my_kernel.py final --problem argmin --workload seed
+    """
+    root = _root()
+    with _plain_errors():
+        problem = find_problem(root, problem_name)
+        first, second = (select_solution(root, problem, name) for name in (a, b))
+        if _device("auto") == "cpu":
+            raise UnknownNameError("compare needs an NVIDIA GPU: the interpreter has no latency")
+        options = RunOptions("cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second)
+        results = _judge(root, problem, [first], options, None, save=False)
+    compared = [
+        (result, ab.compare(result.samples_ms, result.reference_samples_ms))
+        for result in results
+        if result.latency_ms is not None
+    ]
+    if as_json:
+        for result, comparison in compared:
+            click.echo(json.dumps(_comparison(first, second, result, comparison)))
+    elif compared:
+        _print(comparison_table(first.name, second.name, compared))
+    for result in results:
+        if result.status is not Status.PASSED:
+            _note(f"{result.status.value}: {result.reason}")
+    if len(compared) < len(options.workloads):
+        sys.exit(EXIT_FAILED)
+
+
+def _comparison(a: Solution, b: Solution, result: Result, comparison: ab.Comparison) -> dict[str, Any]:
+    return {
+        "problem": result.problem,
+        "workload": result.workload,
+        "device": result.device,
+        "a": {"solution": a.name, "sha256": a.sha256, "samples_ms": result.samples_ms},
+        "b": {"solution": b.name, "sha256": b.sha256, "samples_ms": result.reference_samples_ms},
+        "ratio": comparison.ratio,
+        "interval": comparison.interval,
+        "verdict": comparison.verdict.value,
+        "flags": result.flags,
+    }
 
 
 @main.command("report")

@@ -80,12 +80,15 @@ class Timing:
     """How the samples of a result were taken."""
 
     method: str
-    """"events": one cold call between two CUDA events. "kernel_timestamps": the span from the start of the
-    first kernel of one cold call to the end of its last, by CUPTI."""
+    """"events":
+
+    one cold call between two CUDA events, less an empty pair. "kernel_timestamps": the span from the start of
+    the first kernel of one cold call to the end of its last, by CUPTI.
+    """
     flush_bytes: int
-    """Written to the L2 cache before each call."""
+    """Read through the L2 cache before each call."""
     event_overhead_ms: float
-    """Median of empty event pairs taken the same way. Part of each "events" sample; not subtracted."""
+    """Median of empty event pairs taken the same way by the judge; has been subtracted from each sample."""
     discarded: int
     """Samples thrown away and taken again because the card had lowered its clocks."""
 

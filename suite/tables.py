@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from suite.ab import Comparison
 from suite.doctor import Finding
 from suite.leaderboard import Board
 from suite.problem import Problem
@@ -112,10 +113,17 @@ def _board_row(row: Row, n_workloads: int) -> tuple[str, ...]:
         _number(row.fraction_of_rtx_4090_peak, ".2f"),
         _number(row.achieved_gb_per_s, ".0f"),
         _number(row.achieved_tflops, ".1f"),
-        _number(row.speedup, ".2f"),
+        _speedup(row),
         f"{row.n_workloads}/{n_workloads}" if n_workloads else "",
         " ".join(row.flags),
     )
+
+
+def _speedup(row: Row) -> str:
+    if row.speedup is None or row.speedup_ci is None:
+        return _number(row.speedup, ".2f")
+    low, high = row.speedup_ci
+    return f"{row.speedup:.2f} +-{(high - low) / 2:.2f}"
 
 
 def _number(value: float | None, form: str) -> str:
@@ -134,3 +142,20 @@ def _without_empty(table: Table, keep: tuple[str, ...]) -> Table:
     ]
     rows = tuple(tuple(row[i] for i in used) for row in table.rows)
     return Table(tuple(table.headers[i] for i in used), rows, table.right)
+
+
+def comparison_table(a: str, b: str, compared: Sequence[tuple[Result, Comparison]]) -> Table:
+    """One row a workload: A against B."""
+    headers = ("workload", f"{a} ms", f"{b} ms", "ratio", "from", "to", "verdict")
+    rows = tuple(
+        (
+            result.workload,
+            _number(result.latency_ms, ".4f"),
+            _number(result.reference_latency_ms, ".4f"),
+            _number(comparison.ratio, ".4f"),
+            *(_number(end, ".4f") for end in comparison.interval),
+            f"{a} is {comparison.verdict.value}",
+        )
+        for result, comparison in compared
+    )
+    return Table(headers, rows, frozenset(headers[1:6]))

@@ -5,22 +5,30 @@ The rival is the reference, or the other side of a comparison.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from suite import stats
 from suite.judge.card import Card
+from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import Exchange
 from suite.judge.fingerprint import fingerprint
 from suite.judge.sampling import ClockState, Limits, Sampler
 from suite.judge.trial import Attached, Call, Checked, UnfitError, check_inputs, classes_of, verify
-from suite.judge.truth import Case, Truth
+from suite.judge.truth import Case, ProblemError, Truth
+from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status, Timing
 
 WARMUP_CALLS = 2
-# Below this an event pair's own 1.3 us and the gaps around it are more than 2 % of the sample.
-SHORT_MS = 0.05
+RIVAL = "the other side"
+# Some cards' events tick in steps of a microsecond. A step of over 5 % of the latency hides what is measured;
+# above 0.1 ms no card's step is that coarse.
+SHORT_MS = 0.1
+TRIAL_CALLS = 10
+COARSE = 0.05
 # A call may take this much longer on the wall than its claimed time accounts for, compared with the rival.
 HIDDEN_MS = 0.5
 HIDDEN_FRACTION = 0.25
@@ -67,6 +75,9 @@ class Bench:
     name: str
     axes: dict[str, Any]
     limits: Limits
+    flush_bytes: int
+    event_overhead_ms: float
+    """Of an empty call, measured by the judge's own clock; subtracted from each "events" sample."""
     peak_used_mb: int | None = None
     _case: Case | None = None
     _turn: int = 0
@@ -78,10 +89,9 @@ class Bench:
             UnfitError: an output is wrong, an input was changed, or a claimed time contradicts the wall
             clock. WorkerFailedError: a worker raised, hung or died.
         """
-        warm_ms = min(min(self._round("events")[:2]) for _ in range(WARMUP_CALLS))
-        method = "kernel_timestamps" if warm_ms < SHORT_MS else "events"
-        if method != "events":
-            self._round(method)  # the profiler's own start is slow once
+        for _ in range(WARMUP_CALLS):
+            self._round("events")
+        method = self._method()
         for side in (self.solution, self.rival):
             side.waits_ms.clear()
         sampler = Sampler(self.limits, self.card.top_mhz(), time.monotonic)
@@ -89,15 +99,21 @@ class Bench:
             time.sleep(sampler.pause_s)
             sampler.offer(*self._round(method))
         require_wall_clock(stats.median(sampler.samples_ms), self.solution.waits_ms, self.rival.waits_ms)
-        attached = self.solution.attached
-        clock = attached.worker.request("clock", attached.timeout_s)
-        timing = Timing(
-            method=method,
-            flush_bytes=int(clock["flush_bytes"]),
-            event_overhead_ms=float(clock["event_overhead_ms"]),
-            discarded=sampler.discarded,
-        )
+        overhead_ms = self.event_overhead_ms if method == "events" else 0.0
+        timing = Timing(method, self.flush_bytes, overhead_ms, sampler.discarded)
         return Measurement(sampler, timing, self.solution.checked, self.peak_used_mb)
+
+    def _method(self) -> str:
+        """Events, unless their clock is too coarse for this call."""
+        trial_ms = [self._round("events")[0]]
+        if trial_ms[0] > SHORT_MS:
+            return "events"
+        trial_ms += [self._round("events")[0] for _ in range(TRIAL_CALLS - 1)]
+        step_ms = stats.quantization_step(trial_ms)
+        if step_ms is None or step_ms <= COARSE * stats.median(trial_ms):
+            return "events"
+        self._round("kernel_timestamps")  # the profiler's own start is slow once
+        return "kernel_timestamps"
 
     def _round(self, method: str) -> tuple[float, float, list[ClockState | None]]:
         """One sample of each:
@@ -111,19 +127,31 @@ class Bench:
         latencies_ms: dict[str, float] = {}
         pair = (self.solution, self.rival)
         self._turn += 1
-        for side in pair if self._turn % 4 in (0, 1) else pair[::-1]:
-            call = side.attached.call(case, self.exchange, method)
+        for side in pair if self._turn % 2 else pair[::-1]:
+            call = self._call(side, case, method)
             states.append(self.card.clock_state())
             self._note_memory()
-            latency_ms = claimed_latency_ms(call)
-            latencies_ms[side.attached.role] = latency_ms
-            side.waits_ms.append(call.wall_ms - latency_ms)
-            if side.is_judged:
-                check_inputs(before, case)
-                verdicts = verify(call.reply, side.attached, truths, self.truth)
-                side.checked.note(verdicts, classes_of(self.truth))
+            with _blaming(side):
+                latency_ms = claimed_latency_ms(call, self.event_overhead_ms if method == "events" else 0.0)
+                latencies_ms[side.attached.role] = latency_ms
+                side.waits_ms.append(call.wall_ms - latency_ms)
+                if side.is_judged:
+                    check_inputs(before, case)
+                    verdicts = verify(call.reply, side.attached, truths, self.truth)
+                    side.checked.note(verdicts, classes_of(self.truth))
         solution_ms, rival_ms = (latencies_ms[side.attached.role] for side in pair)
         return solution_ms, rival_ms, states
+
+    def _call(self, side: Side, case: Case, method: str) -> Call:
+        try:
+            return side.attached.call(case, self.exchange, method)
+        except WorkerFailedError as failure:
+            if side is self.solution:
+                raise
+            status, reason = diagnose(failure)
+            if side.is_judged:
+                raise UnfitError(status, f"{RIVAL}: {reason}") from failure
+            raise ProblemError(f"the reference failed on workload {self.name!r}: {reason}") from failure
 
     def _fresh_case(self) -> Case:
         self._case = None  # one copy of the inputs at a time
@@ -140,18 +168,29 @@ class Bench:
             self.peak_used_mb = max(used_mb, self.peak_used_mb or 0)
 
 
-def claimed_latency_ms(call: Call) -> float:
-    """The time that a worker claims for a call.
+@contextlib.contextmanager
+def _blaming(side: Side) -> Iterator[None]:
+    """Say whose fault it is when the other side of a comparison is unfit."""
+    try:
+        yield
+    except UnfitError as error:
+        if side.attached.role == "rival":
+            raise UnfitError(error.status, f"{RIVAL}: {error.reason}") from error
+        raise
+
+
+def claimed_latency_ms(call: Call, overhead_ms: float) -> float:
+    """The time that a worker claims for a call, less that of an empty call under the same clock.
 
     Raises:
         UnfitError: it is no time, or longer than the judge waited.
     """
-    latency_ms = call.reply.get("latency_ms")
-    if not isinstance(latency_ms, float) or not 0 < latency_ms <= call.wall_ms:
+    claim_ms = call.reply.get("latency_ms")
+    if not isinstance(claim_ms, float) or not overhead_ms < claim_ms <= call.wall_ms:
         raise UnfitError(
-            Status.REJECTED, f"protocol: a latency of {latency_ms!r} ms in {call.wall_ms:.3f} ms on the wall"
+            Status.REJECTED, f"protocol: a latency of {claim_ms!r} ms in {call.wall_ms:.3f} ms on the wall"
         )
-    return latency_ms
+    return claim_ms - overhead_ms
 
 
 def require_wall_clock(latency_ms: float, waits_ms: list[float], rival_waits_ms: list[float]) -> None:

@@ -25,6 +25,7 @@ from suite.judge.trial import Attached, Checked, UnfitError, check_case, classes
 from suite.judge.truth import Case, Truth
 from suite.judge.worker_process import Prefix, WorkerFailedError, WorkerProcess
 from suite.result import Correctness, Status
+from suite.worker.clock import ColdClock
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -70,6 +71,7 @@ class Session:
         self._environment = environment(self._card)
         self._truth = Truth(Path(plan.folder), plan.device)
         self._rival: WorkerProcess | None = None
+        self._clock: tuple[int, float] | None = None
 
     def run(self) -> None:
         """Judge every entry of the plan."""
@@ -146,7 +148,9 @@ class Session:
         )
         fewest, most = self._plan.samples
         limits = Limits(fewest=fewest, most=most)
-        bench = Bench(solution, rival, self._truth, exchange, self._card, workload, axes, limits)
+        bench = Bench(
+            solution, rival, self._truth, exchange, self._card, workload, axes, limits, *self._clock_facts()
+        )
         measurement = bench.measure()
         for side in (solution, rival):
             side.attached.detach()
@@ -192,6 +196,13 @@ class Session:
         if before_mb is None or measurement.peak_used_mb is None:
             return None
         return measurement.peak_used_mb - before_mb
+
+    def _clock_facts(self) -> tuple[int, float]:
+        """(bytes flushed, ms of an empty call), by a clock in this process that no solution can reach."""
+        if self._clock is None:
+            clock = ColdClock()
+            self._clock = clock.flush_bytes, clock.event_overhead_ms()
+        return self._clock
 
     def _rival_worker(self) -> WorkerProcess:
         if self._rival is None:

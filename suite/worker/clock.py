@@ -1,4 +1,9 @@
-"""Device time of one cold call."""
+"""Device time of one cold call.
+
+Measured on an H200 against ncu's `gpu__time_duration`, one kernel at seven sizes: an event pair less an empty
+pair is within 0.3 us from 2 to 4 us, within 4 % at 11 us and within 1.2 % from 19 us up. CUPTI's kernel
+timestamps leave out what a launch costs the device: 1.2 us less than ncu at 4 us.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +26,17 @@ Call = Callable[[], Any]
 
 
 class ColdClock:
-    """Times single calls with the L2 cache flushed before each one.
+    """Times single calls on a cold L2 cache.
 
-    The flush writes twice the L2, as measured on the device, or 64 MB if that is more.
+    Before each call four times the L2, or 64 MB if that is more, is *read*. A flush that writes leaves the
+    cache full of dirty lines, and their way to memory is then charged to the call: 25 % of a 20 us kernel, 3
+    % of a 0.24 ms one on an H200 with 60 MB of L2.
     """
 
     def __init__(self) -> None:
         l2_bytes = torch.cuda.get_device_properties(0).L2_cache_size
-        self.flush_bytes = max(2 * l2_bytes, 64 << 20)
-        self._flush = torch.empty(self.flush_bytes, dtype=torch.uint8, device="cuda")
+        self.flush_bytes = max(4 * l2_bytes, 64 << 20)
+        self._flush = torch.ones(self.flush_bytes // 4, dtype=torch.float32, device="cuda")
 
     def time(self, call: Call, method: str) -> tuple[Any, float]:
         """The result of `call()` and its device time in milliseconds.
@@ -44,12 +51,12 @@ class ColdClock:
         return self._by_events(call) if method == "events" else self._by_kernel_timestamps(call)
 
     def event_overhead_ms(self) -> float:
-        """The median of empty event pairs, taken just as samples are."""
+        """The median of empty event pairs, taken just as samples are: 1.28 us on an H200."""
         return statistics.median(self._by_events(lambda: None)[1] for _ in range(EMPTY_PAIRS))
 
     def _prepare(self) -> None:
         torch.cuda.synchronize()
-        self._flush.zero_()
+        self._flush.sum()
         _sleep(COVER_CYCLES)
 
     def _by_events(self, call: Call) -> tuple[Any, float]:

@@ -7,7 +7,6 @@ Requests (judge to worker) carry `seq` and `op`:
 - `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.
 - `call`: `method`, how to time it, or null. Runs the model once and copies its outputs into the shared
 buffers.
-- `clock`: describes the clock of this process.
 - `detach`: unmaps them.
 
 A reply repeats `seq` and has either `ok` true with the fields of its request, or `ok` false with an `error`.

@@ -56,7 +56,6 @@ class SolutionHost:
             "init": self._init,
             "attach": self._attach,
             "call": self._call,
-            "clock": self._describe_clock,
             "detach": self._detach,
         }
         return operations[request["op"]](request)
@@ -110,10 +109,6 @@ class SolutionHost:
         described = [describe(item) for item in values[:MAX_OUTPUTS_DESCRIBED]]
         copied = self._copy(values) if request["copy"] else False
         return {"outputs": described, "copied": copied, "latency_ms": latency_ms}
-
-    def _describe_clock(self, _request: dict[str, Any]) -> dict[str, Any]:
-        assert self._clock is not None
-        return {"flush_bytes": self._clock.flush_bytes, "event_overhead_ms": self._clock.event_overhead_ms()}
 
     def _copy(self, values: list[Any]) -> bool:
         """Copy the outputs into the shared buffers if each is what the judge expects; says whether it did."""
