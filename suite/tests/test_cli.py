@@ -1,0 +1,473 @@
+"""The `bench` command: exit codes, messages, what goes where. One test runs a real judge on the CPU."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from conftest import copy_tiny
+from suite import cli, store
+from suite.result import Status, from_json
+from suite.runner import JudgeError, Progress
+from suite.tests.fake_results import fake_result
+from suite.tests.wrong_solutions import RIGHT, WRONG
+
+ROOT = Path(__file__).parents[2]
+NO_GPU = "no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU"
+RUN = ("run", "--problem", "row_argmin", "--device", "cpu")
+
+
+def bench(*arguments):
+    """The outcome of a command in the current folder; no mistake of a user may end in a stack trace."""
+    outcome = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+@pytest.fixture
+def root(tiny_root, monkeypatch):
+    """The small checkout as the current folder, in which every solution passes without a judge."""
+    monkeypatch.chdir(tiny_root)
+    monkeypatch.setattr(cli, "run", fake_run({}))
+    return tiny_root
+
+
+def fake_run(statuses, ends=None, workload="check"):
+    """A run in which each solution passes, or has the status that `statuses` names."""
+
+    def run(root, problem, solutions, options, on_progress):
+        for solution in solutions:
+            on_progress(Progress(solution.name, "small", 0, 3))
+            status = statuses.get(solution.name, Status.PASSED)
+            yield fake_result(
+                solution.name,
+                workload,
+                None,
+                gpu=None,
+                problem=problem.name,
+                stage=solution.stage,
+                author=solution.author,
+                status=status,
+            )
+        if ends is not None:
+            raise ends
+
+    return run
+
+
+def recorded(root):
+    results, warnings = store.read(root / "reports" / "results")
+    assert warnings == []
+    return [result.solution for result in results]
+
+
+def commands():
+    return [(name, cli.main.commands[name]) for name in sorted(cli.main.commands)]
+
+
+@pytest.mark.parametrize(("name", "command"), [("bench", cli.main), *commands()])
+def test_every_command_and_every_option_has_help_and_examples(name, command):
+    assert command.help
+    examples = command.help.partition("Examples:")[2].split("\n")
+    lines = [line.strip() for line in examples if line.strip()]
+    assert lines, f"{name}: no examples"
+    wanted = "bench " if command is cli.main else f"bench {name}"
+    assert all(line.startswith(wanted) for line in lines), lines
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+@pytest.mark.parametrize("name", [[], *([name] for name, _ in commands())])
+def test_help_is_shown(name, flag):
+    outcome = bench(*name, flag)
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("Usage: main ")
+    assert "Examples:" in outcome.stdout
+
+
+def test_it_runs_as_a_module_too(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-m", "suite", "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "Benchmark Triton kernels" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("list", "--problem", "row_argmim"), "there is no problem 'row_argmim'; did you mean 'row_argmin'?"),
+        (("run", "--problem", "zzz"), "there is no problem 'zzz'; there are: row_argmin"),
+        (
+            ("submit", "x.py", "--problem", "zzz", "--author", "a"),
+            "there is no problem 'zzz'; there are: row_argmin",
+        ),
+        (
+            (*RUN, "--workload", "smal"),
+            "problem 'row_argmin' has no workload 'smal'; did you mean 'small'?",
+        ),
+        (
+            (*RUN, "--solution", "test_right"),
+            "problem 'row_argmin' has no solution 'test_right'; did you mean 'tests_right'? "
+            "(a path must end in .py)",
+        ),
+        ((*RUN, "--solution", "no/such.py"), "no/such.py: no such file"),
+        ((*RUN, "--solution", "x" * 300 + ".py"), f"{'x' * 300}.py: File name too long"),
+        (
+            (*RUN, "--workload", "seed"),
+            "nothing to run: bench workloads are timed, which needs an NVIDIA GPU; "
+            "on the CPU leave --workload out or use --workload check",
+        ),
+        (
+            ("submit", "x.py", "--problem", "row_argmin", "--author", "a_b"),
+            "author 'a_b': use 1 to 39 letters, digits and hyphens",
+        ),
+        (("submit", "x.py", "--problem", "row_argmin", "--author", "ada"), "x.py: no such file"),
+    ],
+)
+@pytest.mark.usefixtures("root")
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
+    outcome = bench(*arguments)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines()[-1] == f"Error: {message}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rum",),
+        ("run",),
+        ("run", "--problem"),
+        ("run", "--problem", "row_argmin", "--device", "tpu"),
+        (*RUN, "--timeout", "0"),
+        (*RUN, "--timeout", "soon"),
+        (*RUN, "--json", "."),
+        ("submit", "x.py", "--problem", "row_argmin"),
+        ("submit", "--problem", "row_argmin", "--author", "ada"),
+        ("list", "extra"),
+    ],
+)
+@pytest.mark.usefixtures("root")
+def test_wrong_usage_is_exit_code_2(arguments):
+    outcome = bench(*arguments)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines()[-1].startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "WORKLOADS is missing"),
+        ("WORKLOADS = {2**20: 1}", "WORKLOADS must be a literal: malformed node or string on line 1"),
+        ("WORKLOADS = {", "not Python: '{' was never closed"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [("list",), RUN, ("list", "--json")])
+def test_a_broken_problem_folder_is_named(root, arguments, source, message):
+    inputs = root / "problems" / "row_argmin" / "inputs.py"
+    inputs.write_text(source)
+    outcome = bench(*arguments)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines()[-1].startswith(f"Error: {inputs}")
+    assert message in outcome.stderr
+
+
+def test_a_problem_without_a_reference_is_named(root):
+    reference = root / "problems" / "row_argmin" / "reference.py"
+    reference.unlink()
+    outcome = bench("list")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == f"Error: {reference}: no such file"
+
+
+@pytest.mark.usefixtures("root")
+def test_a_json_file_that_cannot_be_made():
+    outcome = bench(*RUN, "--json", "no/such/folder/results.jsonl")
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert outcome.stderr.splitlines()[-1] == "Error: no/such/folder/results.jsonl: No such file or directory"
+
+
+def test_a_results_folder_that_is_a_file(root):
+    (root / "reports").write_text("")
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1].startswith(f"Error: {root}/reports")
+
+
+def test_a_full_disk(root, monkeypatch):
+    def append(_root, _result):
+        raise OSError("results.jsonl: wrote 3 of 90 bytes; is the disk full?")
+
+    monkeypatch.setattr(cli.store, "append", append)
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1] == ("Error: results.jsonl: wrote 3 of 90 bytes; is the disk full?")
+
+
+def test_all_passed(root):
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 0
+    assert outcome.stderr.splitlines() == [NO_GPU, "judging reference", "judging tests_right"]
+    lines = outcome.stdout.splitlines()
+    assert lines[0].split() == ["solution", "stage", "author", "status", "outputs", "checked"]
+    assert lines[3].split() == ["tests_right", "submitted", "tests", "passed", "40"]
+    assert recorded(root) == ["reference", "tests_right"]
+
+
+def test_a_failed_solution_is_exit_code_1(root, monkeypatch):
+    monkeypatch.setattr(cli, "run", fake_run({"tests_right": Status.INCORRECT}))
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 1
+    assert "output 0 differs" in outcome.stdout
+    assert recorded(root) == ["reference", "tests_right"]
+
+
+def test_a_solution_without_a_result_is_exit_code_1(root, monkeypatch):
+    def run(root, problem, solutions, options, on_progress):
+        yield from fake_run({})(root, problem, solutions[:1], options, on_progress)
+
+    monkeypatch.setattr(cli, "run", run)
+    assert bench(*RUN).exit_code == 1
+
+
+def test_a_judge_that_died_keeps_what_it_had(root, monkeypatch):
+    monkeypatch.setattr(cli, "run", fake_run({}, JudgeError("the judge ended early: Killed")))
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1] == "Error: the judge ended early: Killed"
+    assert recorded(root) == ["reference", "tests_right"]
+
+
+def test_ctrl_c_keeps_what_it_had(root, monkeypatch):
+    monkeypatch.setattr(cli, "run", fake_run({}, KeyboardInterrupt()))
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 130
+    assert outcome.stderr.splitlines()[-1] == "interrupted: 2 result(s) kept"
+    assert recorded(root) == ["reference", "tests_right"]
+
+
+def test_no_save_leaves_the_results_alone(root):
+    assert bench(*RUN, "--no-save").exit_code == 0
+    assert not (root / "reports").exists()
+
+
+def test_a_second_run_is_appended(root):
+    bench(*RUN)
+    bench(*RUN, "--solution", "tests_right")
+    assert recorded(root) == ["reference", "tests_right", "tests_right"]
+    assert sorted(path.name for path in (root / "reports" / "results" / "cpu").iterdir()) == [
+        "row_argmin.jsonl"
+    ]
+
+
+@pytest.mark.parametrize(
+    "options", [("--quick",), ("--workload", "small"), ("--quick", "--workload", "check")]
+)
+def test_a_part_of_the_check_tier_is_not_recorded(root, options):
+    outcome = bench(*RUN, *options)
+    assert outcome.exit_code == 0
+    assert outcome.stderr.splitlines()[-1].startswith("not recorded: reference, tests_right (")
+    assert recorded(root) == []
+
+
+def test_the_whole_check_tier_by_its_name_is_recorded(root):
+    assert bench(*RUN, "--workload", "check").exit_code == 0
+    assert recorded(root) == ["reference", "tests_right"]
+
+
+def test_a_file_from_elsewhere_is_judged_and_not_recorded(root, tmp_path_factory):
+    mine = tmp_path_factory.mktemp("elsewhere") / "mine.py"
+    mine.write_text(RIGHT.read_text())
+    outcome = bench(*RUN, "--solution", mine, "--solution", "tests_right")
+    assert outcome.exit_code == 0
+    assert outcome.stderr.splitlines()[-1].startswith("not recorded: mine (")
+    assert "mine" in outcome.stdout
+    assert recorded(root) == ["tests_right"]
+
+
+def test_a_file_of_the_checkout_is_recorded_by_its_path_too(root):
+    assert bench(*RUN, "--solution", "solutions/row_argmin/tests_right.py").exit_code == 0
+    assert recorded(root) == ["tests_right"]
+
+
+def test_two_files_of_the_same_name_are_refused(root):
+    paths = [root / folder / "mine.py" for folder in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(RIGHT.read_text())
+    outcome = bench(*RUN, "--solution", paths[0], "--solution", paths[1])
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == (
+        f"Error: {paths[1]} and {paths[0]} have the same name; rename one"
+    )
+
+
+def test_a_submitted_file_called_like_a_stage_is_refused(root):
+    stage, submitted = root / "problems/row_argmin/final.py", root / "solutions/row_argmin/final.py"
+    for path in (stage, submitted):
+        path.write_text(RIGHT.read_text())
+    outcome = bench(*RUN)
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == f"Error: {submitted} and {stage} have the same name; rename one"
+
+
+@pytest.mark.usefixtures("root")
+def test_one_file_named_twice_is_judged_once():
+    outcome = bench(
+        *RUN, "--solution", "tests_right", "--solution", "solutions/row_argmin/../row_argmin/tests_right.py"
+    )
+    assert outcome.stderr.splitlines() == [NO_GPU, "judging tests_right"]
+
+
+@pytest.mark.usefixtures("root")
+def test_json_lines_alone_on_standard_output():
+    outcome = bench(*RUN, "--json", "-")
+    assert [from_json(line).solution for line in outcome.stdout.splitlines()] == ["reference", "tests_right"]
+
+
+def test_json_lines_to_a_file_beside_the_table(root):
+    outcome = bench(*RUN, "--json", "out.jsonl")
+    lines = (root / "out.jsonl").read_text().splitlines()
+    assert [from_json(line).solution for line in lines] == ["reference", "tests_right"]
+    assert "tests_right" in outcome.stdout
+
+
+def test_results_of_an_interrupted_run_stand_in_the_json_file(root, monkeypatch):
+    monkeypatch.setattr(cli, "run", fake_run({}, KeyboardInterrupt()))
+    bench(*RUN, "--json", "out.jsonl")
+    assert len((root / "out.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.usefixtures("root")
+def test_list_shows_the_problems():
+    outcome = bench("list")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert outcome.stdout.splitlines()[2].split() == ["row_argmin", "1", "2", "tests_right"]
+
+
+@pytest.mark.usefixtures("root")
+def test_list_shows_a_problem():
+    lines = bench("list", "--problem", "row_argmin").stdout.splitlines()
+    assert lines[2].split() == ["seed", "bench", "rows=65536,", "cols=4096"]
+    assert lines[-1].split()[:3] == ["tests_right", "submitted", "tests"]
+
+
+@pytest.mark.usefixtures("root")
+def test_list_as_json():
+    ((problem,), solutions) = (json.loads(bench("list", "--json").stdout), ["reference", "tests_right"])
+    assert problem["problem"] == "row_argmin"
+    assert problem["workloads"]["small"] == {"tier": "check", "axes": {"rows": 5, "cols": 37}}
+    assert [solution["name"] for solution in problem["solutions"]] == solutions
+    assert problem["solutions"][1]["author"] == "tests"
+
+
+def test_the_checkout_is_found_from_a_folder_inside_it(root, monkeypatch):
+    monkeypatch.chdir(root / "problems" / "row_argmin")
+    assert "tests_right" in bench("list").stdout
+
+
+def test_elsewhere_the_checkout_is_the_suite_s_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "matmul_large_k" in bench("list").stdout
+
+
+def test_a_checkout_without_problems(tmp_path, monkeypatch):
+    (tmp_path / "problems").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert bench("list").exit_code == 0
+    assert json.loads(bench("list", "--json").stdout) == []
+    assert bench("run", "--problem", "x").stderr.endswith("Error: there is no problem 'x'; there are none\n")
+
+
+def test_the_report_is_written_where_it_is_asked_for(root, monkeypatch):
+    bench(*RUN)
+    opened = []
+    monkeypatch.setattr(cli.webbrowser, "open", opened.append)
+    outcome = bench("report", "--out", root / "pages", "--open")
+    assert outcome.exit_code == 0, outcome.output
+    page = Path(outcome.stdout.strip().removeprefix("report: "))
+    assert page.parent == root / "pages"
+    assert page.is_file()
+    assert opened == [page.as_uri()]
+
+
+def test_the_report_s_warnings_go_to_standard_error(root):
+    bench(*RUN)
+    results = root / "reports" / "results" / "cpu" / "row_argmin.jsonl"
+    results.write_text("torn" + results.read_text())
+    outcome = bench("report")
+    assert outcome.exit_code == 0
+    assert outcome.stderr.startswith("warning: ")
+    assert (root / "reports" / "html").is_dir()
+
+
+def test_a_report_that_cannot_be_written(root):
+    (root / "file").write_text("")
+    outcome = bench("report", "--out", root / "file" / "pages")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.startswith(f"Error: {root}/file")
+
+
+@pytest.mark.usefixtures("root")
+def test_the_doctor_says_what_is_to_be_mended(monkeypatch):
+    monkeypatch.setattr(cli.machine_doctor, "RANGES", {})
+    assert bench("doctor").exit_code == 0
+    monkeypatch.setattr(cli.machine_doctor, "RANGES", {"no-such-package": ((1, 0), (2, 0))})
+    outcome = bench("doctor", "--json")
+    assert outcome.exit_code == 1
+    findings = {finding["subject"]: finding for finding in json.loads(outcome.stdout)}
+    assert findings["no-such-package"] == {
+        "subject": "no-such-package",
+        "state": "fix",
+        "text": "not installed",
+        "remedy": "pip install 'no-such-package>=1.0,<2.0'",
+    }
+    assert "pip install 'no-such-package>=1.0,<2.0'" in bench("doctor").stdout
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """A real run of the reference, a right and a wrong solution."""
+    root = copy_tiny(tmp_path_factory.mktemp("real"))
+    shutil.move(WRONG[0].write(root), root / "solutions" / "row_argmin" / "tests_wrong.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        return root, bench(*RUN, "--json", "-")
+
+
+def test_a_real_run_reports_and_records_the_same(real):
+    root, outcome = real
+    assert outcome.exit_code == 1
+    printed = [from_json(line) for line in outcome.stdout.splitlines()]
+    found = [(result.solution, result.status.value, result.workload) for result in printed]
+    assert found == [
+        ("reference", "passed", "check"),
+        ("tests_right", "passed", "check"),
+        ("tests_wrong", "incorrect", "check"),
+    ]
+    kept, warnings = store.read(root / "reports" / "results")
+    assert (kept, warnings) == (printed, [])
+    path = root / "reports" / "results" / "cpu" / "row_argmin.jsonl"
+    assert path.read_text() == outcome.stdout
+
+
+def test_a_real_run_says_what_it_does_on_standard_error(real):
+    assert real[1].stderr.splitlines() == [
+        NO_GPU,
+        "judging reference",
+        "judging tests_right",
+        "judging tests_wrong",
+    ]
