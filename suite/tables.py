@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from suite.ab import Comparison
 from suite.doctor import Finding
 from suite.leaderboard import Board
 from suite.problem import Problem
@@ -141,3 +142,20 @@ def _without_empty(table: Table, keep: tuple[str, ...]) -> Table:
     ]
     rows = tuple(tuple(row[i] for i in used) for row in table.rows)
     return Table(tuple(table.headers[i] for i in used), rows, table.right)
+
+
+def comparison_table(a: str, b: str, compared: Sequence[tuple[Result, Comparison]]) -> Table:
+    """One row a workload: A against B."""
+    headers = ("workload", f"{a} ms", f"{b} ms", "ratio", "from", "to", "verdict")
+    rows = tuple(
+        (
+            result.workload,
+            _number(result.latency_ms, ".4f"),
+            _number(result.reference_latency_ms, ".4f"),
+            _number(comparison.ratio, ".4f"),
+            *(_number(end, ".4f") for end in comparison.interval),
+            f"{a} is {comparison.verdict.value}",
+        )
+        for result, comparison in compared
+    )
+    return Table(headers, rows, frozenset(headers[1:6]))
