@@ -1,47 +1,45 @@
-"""Is this machine fit to judge and to measure? Every finding says how to mend it."""
+"""Is this machine fit to judge and to measure? Every finding says how to mend it; nothing is ever changed."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
+from suite.finding import Finding
+from suite.gpu_findings import condition_findings
 from suite.gpus import find_gpu
-from suite.machine import gpu_states
+from suite.machine import GpuState, gpu_conditions, gpu_states
+
+__all__ = ["Finding", "examine"]
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_GB = 5
 RANGES = {"torch": ((2, 11), (2, 14)), "triton": ((3, 6), (3, 8))}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `state` is "ok", "warning" or "fix"; `remedy` is empty when all is well."""
-
-    subject: str
-    state: str
-    text: str
-    remedy: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain object."""
-        return dataclasses.asdict(self)
+DRIVER = Path("/proc/driver/nvidia")
+"""What the kernel module tells."""
+OWN_STATUS = Path("/proc/self/status")
+# Linux capabilities that let a process read performance counters: CAP_SYS_ADMIN and, for newer drivers,
+# CAP_PERFMON (capabilities(7)).
+PROFILING_CAPABILITIES = 1 << 21 | 1 << 38
+SANDBOX_TRIAL_S = 10.0
 
 
 def examine(root: Path) -> list[Finding]:
     """Everything that judging and measuring rely on."""
+    states = gpu_states()
     return [
         _python(),
         *(_package(name, low, high) for name, (low, high) in RANGES.items()),
-        *_gpus(),
+        *_gpus(states),
+        *(_profiling() if states else []),
         _compiler(),
+        _bubblewrap(),
         _sandbox(),
         _disk(root),
         _writable(root / "reports" / "results"),
@@ -71,23 +69,69 @@ def _package(name: str, low: tuple[int, int], high: tuple[int, int]) -> Finding:
     return Finding(name, "fix", f"{found} is outside {wanted}", f"pip install '{name}{wanted}'")
 
 
-def _gpus() -> list[Finding]:
-    states = gpu_states()
+def _gpus(states: list[GpuState]) -> list[Finding]:
     if not states:
-        remedy = (
-            "correctness still works here; for latency run on a machine with an NVIDIA GPU and its driver"
-        )
-        return [Finding("gpu", "warning", "no NVIDIA GPU answers", remedy)]
+        return [_no_gpu()]
     findings = []
     for state in states:
-        text = f"{state.name}, driver {state.driver}, {state.memory_total_mb / 1000:.0f} GB"
+        memory = "" if state.memory_total_mb is None else f", {state.memory_total_mb / 1000:.0f} GB"
+        text = f"{state.name}, driver {state.driver}{memory}"
         known = find_gpu(state.name) is not None
         remedy = "" if known else "fractions of peak are unknown for it; add its datasheet to suite/gpus.py"
         findings.append(Finding("gpu", "ok" if known else "warning", text, remedy))
         if state.processes:
             text = f"{state.processes} other process(es) use {state.name}"
             findings.append(Finding("gpu use", "warning", text, "stop them: they disturb the clock"))
+    for condition in gpu_conditions():
+        findings += condition_findings(condition)
     return findings
+
+
+def _no_gpu() -> Finding:
+    if DRIVER.exists():
+        remedy = "pip install nvidia-ml-py; in a container mount the driver's libraries (--gpus all)"
+        return Finding("gpu", "fix", "a driver is loaded, but NVML does not answer", remedy)
+    remedy = "correctness still works here; for latency run on a machine with an NVIDIA GPU and its driver"
+    return Finding("gpu", "warning", "no NVIDIA GPU answers", remedy)
+
+
+def _profiling() -> list[Finding]:
+    ncu = shutil.which("ncu")
+    if ncu:
+        found = Finding("ncu", "ok", ncu)
+    else:
+        remedy = (
+            "install Nsight Compute and put it on PATH; kernel timestamps serve as a second clock meanwhile"
+        )
+        found = Finding("ncu", "warning", "not found", remedy)
+    return [found, _counters()]
+
+
+def _counters() -> Finding:
+    """May this user read the GPU's performance counters, as the driver and the kernel say?"""
+    subject = "performance counters"
+    params = _read(DRIVER / "params")
+    restricted = re.search(r"^RmProfilingAdminOnly:\s*(\d+)", params, re.MULTILINE)
+    if restricted is None:
+        remedy = "if ncu reports ERR_NVGPUCTRPERM, ask the machine's owner"
+        return Finding(subject, "warning", f"unknown: {DRIVER / 'params'} does not tell", remedy)
+    if restricted[1] == "0":
+        return Finding(subject, "ok", "open to every user")
+    capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", _read(OWN_STATUS), re.MULTILINE)
+    if capabilities and int(capabilities[1], 16) & PROFILING_CAPABILITIES:
+        return Finding(subject, "ok", "for administrators alone, and this process is one")
+    remedy = (
+        "put `options nvidia NVreg_RestrictProfilingToAdminUsers=0` into /etc/modprobe.d/nvidia.conf and "
+        "restart, or run as root (in a container: --cap-add=SYS_ADMIN)"
+    )
+    return Finding(subject, "warning", "for administrators alone (RmProfilingAdminOnly: 1)", remedy)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def _compiler() -> Finding:
@@ -97,6 +141,25 @@ def _compiler() -> Finding:
     return Finding(
         "C compiler", "warning", "none found", "Triton builds its launcher with one: apt-get install gcc"
     )
+
+
+def _bubblewrap() -> Finding:
+    """Is it there, and may this user start it?"""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return Finding("bubblewrap", "warning", "not found", "apt-get install bubblewrap")
+    command = [bwrap, "--ro-bind", "/", "/", "--unshare-net", "--unshare-ipc", "--unshare-pid", "true"]
+    try:
+        trial = subprocess.run(  # noqa: S603 - found on PATH, nothing of a user in it
+            command, capture_output=True, text=True, timeout=SANDBOX_TRIAL_S, check=False
+        )
+        why = trial.stderr.strip().splitlines()[-1:] if trial.returncode else None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = [str(error)]
+    if why is None:
+        return Finding("bubblewrap", "ok", f"{bwrap} works")
+    remedy = "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+    return Finding("bubblewrap", "warning", f"{bwrap} fails: {' '.join(why)}", remedy)
 
 
 def _sandbox() -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite.ab import Comparison
-from suite.doctor import Finding
+from suite.finding import Finding
 from suite.leaderboard import Board
 from suite.problem import Problem
 from suite.result import Result, Status

@@ -29,7 +29,14 @@ def machine(monkeypatch, tmp_path):
         monkeypatch.delenv("CC", raising=False)
         monkeypatch.setattr(doctor, "version", version)
         monkeypatch.setattr(doctor, "gpu_states", lambda: list(states))
-        monkeypatch.setattr(doctor.shutil, "which", lambda name: compiler if name == "gcc" else None)
+        monkeypatch.setattr(doctor, "gpu_conditions", list)
+        monkeypatch.setattr(doctor, "DRIVER", tmp_path / "driver")
+        if states:
+            (tmp_path / "driver").mkdir(exist_ok=True)
+            (tmp_path / "driver" / "params").write_text("RmProfilingAdminOnly: 0\n")
+        monkeypatch.setattr(doctor, "_bubblewrap", lambda: Finding("bubblewrap", "ok", "works"))
+        found = {"gcc": compiler, "ncu": "/usr/bin/ncu"}
+        monkeypatch.setattr(doctor.shutil, "which", found.get)
         monkeypatch.setattr(
             doctor.shutil, "disk_usage", lambda _path: usage._replace(free=int(free_gb * 1e9))
         )
@@ -42,7 +49,10 @@ def machine(monkeypatch, tmp_path):
 def test_a_fit_machine(machine, tmp_path):
     findings = machine()
     python = ".".join(str(part) for part in sys.version_info[:3])
-    assert list(findings) == ["python", "torch", "triton", "gpu", "C compiler", "sandbox", "disk", "results"]
+    assert list(findings) == [
+        "python", "torch", "triton", "gpu", "ncu", "performance counters", "C compiler", "bubblewrap", "sandbox",
+        "disk", "results",
+    ]  # fmt: skip
     assert findings["python"].text.startswith(python)
     assert findings["torch"] == Finding("torch", "ok", "2.11.0+cu130")
     assert findings["triton"] == Finding("triton", "ok", "3.6.0")
@@ -164,7 +174,7 @@ class FakeNvml:
     def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
         if handle == 1:
             raise self.NVMLError
-        return [object()]
+        return [type("Process", (), {"pid": 7})]
 
     def nvmlDeviceGetUUID(self, handle):  # noqa: N802
         return f"GPU-{handle}"
