@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import click
 from tabulate import tabulate
 
-from suite import ab, store
+from suite import ab, roofs, store
 from suite import doctor as machine_doctor
+from suite.calibration import CalibrationError, calibrate
 from suite.leaderboard import board
 from suite.machine import has_gpu
 from suite.problem import Problem, ProblemFolderError, UnknownNameError, find_problem, find_problems
@@ -29,6 +30,7 @@ from suite.tables import (
     comparison_table,
     findings_table,
     problems_table,
+    roofs_table,
     solutions_table,
     workloads_table,
 )
@@ -45,7 +47,7 @@ def _plain_errors() -> Iterator[None]:
         yield
     except USER_ERRORS as error:
         raise click.UsageError(str(error)) from error
-    except JudgeError as error:
+    except (JudgeError, CalibrationError) as error:
         raise click.ClickException(str(error)) from error
     except BrokenPipeError:  # click ends quietly when nobody reads its output any more
         raise
@@ -316,10 +318,48 @@ def report_verb(out: Path | None, open_page: bool) -> None:
         results, warnings = store.read(root / "reports" / "results")
         for warning in warnings:
             _note(f"warning: {warning}")
-        page = render(results, find_problems(root), out or root / "reports" / "html")
+        measured = {device: _roofs(root, device) for device in {result.device for result in results}}
+        page = render(results, find_problems(root), out or root / "reports" / "html", measured)
     click.echo(f"report: {page}")
     if open_page:
         webbrowser.open(page.resolve().as_uri())
+
+
+@main.command("calibrate")
+@click.option("--json", "as_json", is_flag=True, help="Print the record, samples and all, as JSON.")
+def calibrate_verb(as_json: bool) -> None:
+    """Measure what this card reaches: read, write, copy, and matmul in each class. Takes half a minute.
+
+    The newest record of a card is the measured roof that its results are shown against.
+
+    \b
+    Examples:
+      bench calibrate
+    """
+    if not has_gpu():
+        _note("calibrate needs an NVIDIA GPU and its driver; none answers here (see `bench doctor`)")
+        sys.exit(EXIT_USAGE)
+    root = _root()
+    with _plain_errors():
+        try:
+            measured = calibrate(_note)
+        except KeyboardInterrupt:
+            _note("interrupted: nothing was recorded")
+            sys.exit(EXIT_INTERRUPTED)
+        path = roofs.append(root / "reports" / "roofs", measured)
+    if as_json:
+        click.echo(roofs.to_json(measured))
+    else:
+        click.echo(f"{measured.gpu}, driver {measured.driver or 'unknown'}, {measured.created}")
+        _print(roofs_table(measured))
+    _note(f"recorded: {path.relative_to(root)}")
+
+
+def _roofs(root: Path, device: str) -> roofs.Roofs | None:
+    """The newest measured roofs of a device, with a note on every line that is no record."""
+    for warning in roofs.read(root / "reports" / "roofs", device)[1]:
+        _note(f"warning: {warning}")
+    return roofs.latest(root / "reports" / "roofs", device)
 
 
 @main.command("doctor")
@@ -443,7 +483,7 @@ def _show(problem: Problem, results: list[Result]) -> None:
     if device == "cpu" or all(result.workload == "check" for result in results):
         _print(check_table(results))
         return
-    standing = board(results, device, problem.bench_workloads)
+    standing = board(results, device, problem.bench_workloads, _roofs(_root(), device))
     for title, table in board_tables(standing):
         click.echo(f"\n{title}")
         _print(table)

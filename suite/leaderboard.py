@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from suite.gpus import GpuSpec, find_gpu
 from suite.result import Environment, Result, Status
+from suite.roofs import Roofs
 from suite.rows import Row, latency_ci, looseness, make_row
 from suite.stats import shared_ranks
 
@@ -44,6 +45,8 @@ class Board:
     """When the newest result was made."""
     environment: Environment
     """Of the newest result."""
+    roofs: Roofs | None = None
+    """What the card's own probes reached, if that was measured."""
 
 
 def latest(results: Iterable[Result]) -> list[Result]:
@@ -68,11 +71,14 @@ def latest(results: Iterable[Result]) -> list[Result]:
     return list(newest.values())
 
 
-def board(results: Iterable[Result], device: str, workloads: Sequence[str]) -> Board:
+def board(
+    results: Iterable[Result], device: str, workloads: Sequence[str], roofs: Roofs | None = None
+) -> Board:
     """The board of one problem on one device, over the named bench workloads.
 
     A solution that failed anything is a failure and no row: correct before fast. `unsupported` is the
-    exception, it says nothing about the solution and only leaves its row without that workload.
+    exception, it says nothing about the solution and only leaves its row without that workload. `roofs` of
+    another device, or of another slice of it, are left aside.
 
     Raises:
         ValueError: there is no result for `device`, or there are results of several problems.
@@ -88,7 +94,8 @@ def board(results: Iterable[Result], device: str, workloads: Sequence[str]) -> B
     for result in relevant:
         by_solution.setdefault(result.solution, []).append(result)
     gpu, notes = _card_of(relevant)
-    rows = [make_row(own, workloads, gpu) for own in by_solution.values() if _qualifies(own)]
+    roofs = roofs if roofs is not None and _fits(roofs, device, relevant) else None
+    rows = [make_row(own, workloads, gpu, roofs) for own in by_solution.values() if _qualifies(own)]
     timed = {cell.workload for row in rows for cell in row.cells}
     return Board(
         problem=problems[0],
@@ -100,6 +107,7 @@ def board(results: Iterable[Result], device: str, workloads: Sequence[str]) -> B
         notes=notes,
         newest=newest.created,
         environment=newest.environment,
+        roofs=roofs,
     )
 
 
@@ -118,6 +126,12 @@ def _card_of(results: list[Result]) -> tuple[GpuSpec | None, tuple[str, ...]]:
         return gpu, ()
     names = ", ".join(sorted(f"{name} ({sm_count} SMs)" for name, sm_count in cards))
     return None, (f"No datasheet peaks for {names}: fractions are unknown, rows are ranked by latency.",)
+
+
+def _fits(roofs: Roofs, device: str, results: list[Result]) -> bool:
+    """Were they measured on the card, all of it, that timed these results?"""
+    counts = {result.environment.sm_count for result in results if result.latency_ms is not None}
+    return roofs.device == device and counts <= {roofs.sm_count}
 
 
 def _qualifies(results: list[Result]) -> bool:

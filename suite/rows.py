@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from suite import ab, roofline
 from suite.gpus import RTX_4090, GpuSpec
 from suite.result import Result
+from suite.roofs import Roofs
 from suite.stats import Interval, geometric_mean, geometric_mean_interval
 
 SEED = "seed"
@@ -30,6 +31,7 @@ class Cell:
     speed_of_light_ms: float | None
     fraction_of_peak: float | None
     fraction_of_rtx_4090_peak: float | None
+    fraction_of_measured_roof: float | None
     achieved_gb_per_s: float | None
     achieved_tflops: float | None
     speedup: float | None
@@ -57,6 +59,8 @@ class Row:
     fraction_of_peak_ci: Interval | None
     fraction_of_rtx_4090_peak: float | None
     """The same bytes and flops against an RTX 4090's datasheet: a factor, above 1 on a larger card."""
+    fraction_of_measured_roof: float | None
+    """Against what this card's own probes reached; None where it was not calibrated."""
     achieved_gb_per_s: float | None
     achieved_tflops: float | None
     speedup: float | None
@@ -73,13 +77,15 @@ class Row:
         return len(self.cells)
 
 
-def make_row(results: list[Result], workloads: Sequence[str], gpu: GpuSpec | None) -> Row:
+def make_row(
+    results: list[Result], workloads: Sequence[str], gpu: GpuSpec | None, roofs: Roofs | None = None
+) -> Row:
     """The row of one solution, not ranked yet."""
     newest = max(results, key=lambda result: result.created)
     by_name = {result.workload: result for result in results if result.latency_ms is not None}
     timed = [by_name[name] for name in workloads if name in by_name]
     precision = max((result.precision for result in timed or results), key=looseness)
-    cells = tuple(_cell(result, precision, gpu) for result in timed)
+    cells = tuple(_cell(result, precision, gpu, roofs) for result in timed)
     shown = next((cell for cell in cells if cell.workload == SEED), cells[0] if len(cells) == 1 else None)
     flags = [flag for result in timed for flag in result.flags]
     if any(cell.fraction_of_peak is not None and cell.fraction_of_peak > 1 for cell in cells):
@@ -96,6 +102,7 @@ def make_row(results: list[Result], workloads: Sequence[str], gpu: GpuSpec | Non
         fraction_of_peak=_mean(cell.fraction_of_peak for cell in cells),
         fraction_of_peak_ci=_fraction_ci(cells),
         fraction_of_rtx_4090_peak=_mean(cell.fraction_of_rtx_4090_peak for cell in cells),
+        fraction_of_measured_roof=_mean(cell.fraction_of_measured_roof for cell in cells),
         achieved_gb_per_s=shown.achieved_gb_per_s if shown else None,
         achieved_tflops=shown.achieved_tflops if shown else None,
         speedup=_mean(cell.speedup for cell in cells),
@@ -106,16 +113,17 @@ def make_row(results: list[Result], workloads: Sequence[str], gpu: GpuSpec | Non
     )
 
 
-def _cell(result: Result, precision: str | None, gpu: GpuSpec | None) -> Cell:
+def _cell(result: Result, precision: str | None, gpu: GpuSpec | None, roofs: Roofs | None) -> Cell:
     """What follows from one timed result; an exact problem (no class) is held against memory alone."""
     latency_ms = result.latency_ms
     if latency_ms is None:
         raise ValueError(f"{result.solution!r} on {result.workload!r} was not timed")
     bytes_moved, flops = result.bytes_moved, (result.flops or 0) if precision else 0
-    light_ms = fraction = fraction_4090 = gb_per_s = None
+    roof_ms = light_ms = fraction = fraction_4090 = gb_per_s = None
     speedup, speedup_ci = _speedup(result)
     if bytes_moved is not None:
         gb_per_s = roofline.achieved_gb_per_s(latency_ms, bytes_moved)
+        roof_ms = roofs.roof_ms(bytes_moved, flops, precision) if roofs is not None else None
     if gpu is not None and bytes_moved is not None:
         light_ms = roofline.speed_of_light_ms(bytes_moved, flops, gpu, precision)
         fraction = light_ms / latency_ms
@@ -127,6 +135,7 @@ def _cell(result: Result, precision: str | None, gpu: GpuSpec | None) -> Cell:
         speed_of_light_ms=light_ms,
         fraction_of_peak=fraction,
         fraction_of_rtx_4090_peak=fraction_4090,
+        fraction_of_measured_roof=None if roof_ms is None else roof_ms / latency_ms,
         achieved_gb_per_s=gb_per_s,
         achieved_tflops=roofline.achieved_tflops(latency_ms, flops) if flops else None,
         speedup=speedup,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from suite.ab import Comparison
 from suite.finding import Finding
+from suite.gpus import find_gpu
 from suite.leaderboard import Board
 from suite.problem import Problem
 from suite.result import Result, Status
+from suite.roofs import MEMORY_PROBES, Roofs
 from suite.rows import Row
 from suite.solution import Solution
 
@@ -31,8 +33,8 @@ class Table:
 def board_tables(board: Board) -> list[tuple[str, Table]]:
     """The ranked rows and, below them, the failures; each with its title."""
     peak = f"{board.gpu.name} peak" if board.gpu else "peak"
-    of_peak, of_4090 = f"of {peak}", "x RTX 4090 peak"
-    numbers = ("rank", "latency ms", "+- ms", of_peak, of_4090, "GB/s", "TFLOPS", "speedup", "workloads")
+    fractions = (f"of {peak}", "of measured roof", "x RTX 4090 peak")
+    numbers = ("rank", "latency ms", "+- ms", *fractions, "GB/s", "TFLOPS", "speedup", "workloads")
     headers = ("rank", "solution", "stage", "author", "class", *numbers[1:], "flags")
     rows = tuple(_board_row(row, len(board.workloads)) for row in board.rows)
     table = _without_empty(Table(headers, rows, frozenset(numbers)), keep=("rank", "solution"))
@@ -99,6 +101,36 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     return Table(("", "what", "found", "what to do"), rows)
 
 
+def roofs_table(roofs: Roofs) -> Table:
+    """One row a probe: what the card reached, beside its datasheet."""
+    gpu = find_gpu(roofs.gpu, roofs.sm_count)
+    rows = []
+    for name, probe in roofs.probes().items():
+        if probe is None:
+            rows.append((name, "no units for it", "", "", "", "", "", "", ""))
+            continue
+        in_memory = name in MEMORY_PROBES
+        measured = probe.gb_per_s if in_memory else probe.tflops
+        sheet = None if gpu is None else getattr(gpu, "peak_gb_per_s" if in_memory else f"{name}_tflops")
+        low, high = probe.relative_ci
+        rows.append(
+            (
+                name,
+                _number(measured, ".0f" if in_memory else ".1f"),
+                f"{(high - low) / 2:.2%}",
+                "GB/s" if in_memory else "TFLOPS",
+                _number(sheet, ".0f" if in_memory else ".1f"),
+                _number(measured / sheet if sheet else None, ".1%"),
+                "" if probe.sm_mhz is None else str(probe.sm_mhz),
+                str(len(probe.samples_ms)),
+                probe.how + (", unstable" if probe.unstable else ""),
+            )
+        )
+    numbers = ("measured", "+-", "datasheet", "fraction", "SM MHz", "samples")
+    headers = ("roof", *numbers[:2], "unit", *numbers[2:], "how")
+    return _without_empty(Table(headers, tuple(rows), frozenset(numbers)), keep=("roof", "measured"))
+
+
 def _board_row(row: Row, n_workloads: int) -> tuple[str, ...]:
     half_width_ms = (row.latency_ci_ms[1] - row.latency_ci_ms[0]) / 2 if row.latency_ci_ms else None
     return (
@@ -110,6 +142,7 @@ def _board_row(row: Row, n_workloads: int) -> tuple[str, ...]:
         _number(row.latency_ms, ".4f"),
         _number(half_width_ms, ".4f"),
         _number(row.fraction_of_peak, ".1%"),
+        _number(row.fraction_of_measured_roof, ".1%"),
         _number(row.fraction_of_rtx_4090_peak, ".2f"),
         _number(row.achieved_gb_per_s, ".0f"),
         _number(row.achieved_tflops, ".1f"),

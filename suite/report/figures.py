@@ -30,11 +30,16 @@ COLOURS = ("#3b82c4", "#c2620a", "#2a9d8f", "#b04a8f", "#8a7a1f", "#7b6fd0", "#c
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "hexagon")
 ROOF_COLOURS = ("#d33f49", "#e08a2b", "#9467d1")
 """Of the speed of light, by precision class."""
+MEASURED_COLOUR = "#5f8f3e"
+"""Of the measured roof."""
 _LONGEST_LABEL = 22
 
 
 def fraction_figure(board: Board, div_id: str) -> Markup | None:
-    """Fraction of peak of each solution, best first, with the speed of light at 1; None without fractions."""
+    """Fraction of peak of each solution, best first, with the speed of light at 1; None without fractions.
+
+    A second mark on each bar's line shows where the card's measured roof stands for the row's workloads.
+    """
     rows = [row for row in board.rows if row.fraction_of_peak is not None]
     if not rows:
         return None
@@ -43,17 +48,21 @@ def fraction_figure(board: Board, div_id: str) -> Markup | None:
     for index, precision in enumerate(classes):
         peers = [row for row in rows if row.precision == precision]
         figure.add_trace(_fraction_bars(peers, COLOURS[index % len(COLOURS)], precision))
+    measured = _measured_marks(rows)
+    if measured is not None:
+        figure.add_trace(measured)
     longest = max(1.0, *(row.fraction_of_peak or 0 for row in rows))
+    has_legend = len(classes) > 1 or measured is not None
     figure.add_vline(x=1, line={"color": ROOF_COLOURS[0], "width": 2, "dash": "dash"})
     figure.add_annotation(
         x=1, y=1, yref="paper", yanchor="bottom", xanchor="right", text="speed of light", showarrow=False,
         font={"color": ROOF_COLOURS[0]},
     )  # fmt: skip
     figure.update_layout(
-        **_layout(90 + 34 * len(rows) + 30 * (len(classes) > 1)),
+        **_layout(90 + 34 * len(rows) + 30 * has_legend),
         barmode="overlay",
         bargap=0.35,
-        showlegend=len(classes) > 1,
+        showlegend=has_legend,
         xaxis={"title": {"text": "fraction of peak"}, "range": [0, longest * 1.12], "zeroline": False},
         yaxis=_names_axis([row.solution for row in rows]),
     )
@@ -105,6 +114,25 @@ def _fraction_bars(rows: list[Row], colour: str, precision: str | None) -> go.Ba
         textangle=0,
         cliponaxis=False,
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+    )
+
+
+def _measured_marks(rows: list[Row]) -> go.Scatter | None:
+    """Where each row would stand at the measured roof, as a fraction of the datasheet's peak."""
+    places = [
+        (row, row.fraction_of_peak / row.fraction_of_measured_roof)
+        for row in rows
+        if row.fraction_of_peak and row.fraction_of_measured_roof
+    ]
+    if not places:
+        return None
+    return go.Scatter(
+        mode="markers",
+        name="measured roof",
+        x=[place for _, place in places],
+        y=[_label(row.solution) for row, _ in places],
+        marker={"symbol": "line-ns-open", "size": 24, "line": {"width": 3}, "color": MEASURED_COLOUR},
+        hovertemplate="measured roof for %{y}: %{x:.3f}<extra></extra>",
     )
 
 

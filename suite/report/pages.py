@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from suite.leaderboard import Board, board
 from suite.report import text
 from suite.report.figures import fraction_figure, latency_figure
 from suite.result import Result
+from suite.roofs import Roofs
 
 
 class ReportProblem(Protocol):
@@ -31,14 +32,21 @@ class ReportProblem(Protocol):
         """The workloads that are timed, in the order to show."""
 
 
-def render(results: Iterable[Result], problems: Iterable[ReportProblem], out_dir: Path) -> Path:
+def render(
+    results: Iterable[Result],
+    problems: Iterable[ReportProblem],
+    out_dir: Path,
+    roofs: Mapping[str, Roofs | None] | None = None,
+) -> Path:
     """Write index.html, a <problem>.html a problem and the plotly.min.js they share; gives the index.
 
-    The same input gives the same bytes. Results of problems that are not given are left out.
+    The same input gives the same bytes. Results of problems that are not given are left out. `roofs` are the
+    measured ones of each device.
     """
     results = list(results)
     standings = [
-        (problem, _boards(results, problem)) for problem in sorted(problems, key=lambda problem: problem.name)
+        (problem, _boards(results, problem, roofs or {}))
+        for problem in sorted(problems, key=lambda problem: problem.name)
     ]
     out_dir.mkdir(parents=True, exist_ok=True)
     (out_dir / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
@@ -59,11 +67,11 @@ def render(results: Iterable[Result], problems: Iterable[ReportProblem], out_dir
     return index
 
 
-def _boards(results: list[Result], problem: ReportProblem) -> list[Board]:
+def _boards(results: list[Result], problem: ReportProblem, roofs: Mapping[str, Roofs | None]) -> list[Board]:
     """The problem's boards, cards by name, the interpreter last."""
     mine = [result for result in results if result.problem == problem.name]
     devices = sorted({result.device for result in mine}, key=lambda device: (device == "cpu", device))
-    return [board(mine, device, problem.bench_workloads) for device in devices]
+    return [board(mine, device, problem.bench_workloads, roofs.get(device)) for device in devices]
 
 
 def _templates() -> jinja2.Environment:

@@ -50,8 +50,8 @@ def test_a_fit_machine(machine, tmp_path):
     findings = machine()
     python = ".".join(str(part) for part in sys.version_info[:3])
     assert list(findings) == [
-        "python", "torch", "triton", "gpu", "ncu", "performance counters", "C compiler", "bubblewrap", "sandbox",
-        "disk", "results",
+        "python", "torch", "triton", "gpu", "ncu", "performance counters", "C compiler", "bubblewrap",
+        "sandbox", "disk", "results",
     ]  # fmt: skip
     assert findings["python"].text.startswith(python)
     assert findings["torch"] == Finding("torch", "ok", "2.11.0+cu130")

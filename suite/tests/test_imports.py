@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     {"finding", "gpus", "judge.plan", "lines", "machine", "names", "records", "result", "stats", "worker"},
     {"ab", "gpu_findings", "problem", "roofline", "store"},
-    {"doctor", "roofs", "rows", "solution"},
+    {"doctor", "roofs", "solution"},
+    {"rows"},
     {"judge", "leaderboard", "runner", "submission"},
     {"calibration"},
     {"report", "tables"},
