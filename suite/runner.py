@@ -162,7 +162,8 @@ class _judge:  # noqa: N801 - used as a function with `with`
     def __enter__(self) -> _judge:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "suite.judge"],
+                # -P: a file called random.py in the checkout must not stand in for Python's module.
+                [sys.executable, "-P", "-m", "suite.judge"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

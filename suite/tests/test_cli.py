@@ -443,6 +443,7 @@ def real(tmp_path_factory):
     """A real run of the reference, a right and a wrong solution."""
     root = copy_tiny(tmp_path_factory.mktemp("real"))
     shutil.move(WRONG[0].write(root), root / "solutions" / "row_argmin" / "tests_wrong.py")
+    (root / "random.py").write_text("raise ImportError('not the one of the standard library')")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         return root, bench(*RUN, "--json", "-")

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.judge.diagnosis import MAX_REASON, diagnose, plain, raised
+from suite.judge.trial import UnfitError, check_case
+from suite.judge.truth import Case, Expected
 from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status
 
@@ -272,3 +274,24 @@ def test_whatever_a_worker_says_becomes_one_printable_line(error):
     assert status in {Status.RUNTIME_ERROR, Status.COMPILE_ERROR, Status.OUT_OF_MEMORY}
     assert reason.isprintable()
     assert 0 < len(reason) <= MAX_REASON + len(" (line 1000000)")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"x": 1}, "expected IndexError as torch raises, found Exception"),
+        ({"chain": [{"type": "Key\nError"}]}, "expected IndexError as torch raises, found Key Error"),
+    ],
+)
+def test_an_edge_case_that_must_raise_takes_any_error_a_worker_makes_up(error, reason):
+    class Liar:
+        def prepare(self, case, exchange, expected):
+            raise WorkerFailedError(Status.RUNTIME_ERROR, "exception during init", error)
+
+    class Raising:
+        def expected(self, case):
+            return Expected([], [], "IndexError")
+
+    with pytest.raises(UnfitError) as unfit:
+        check_case(Liar(), Case("no columns", {}, [1], []), Raising(), None)
+    assert (unfit.value.status, unfit.value.reason) == (Status.INCORRECT, reason)
