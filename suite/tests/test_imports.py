@@ -16,14 +16,13 @@ ROOT = Path(__file__).parents[2]
 # Lowest first: a module imports from lower layers or from its own package, and a new one needs a place here.
 # Of two entries that fit a module the longer one counts.
 LAYERS = (
-    {"finding", "gpus", "judge.plan", "lines", "machine", "names", "records", "result", "stats", "worker"},
-    {"ab", "gpu_findings", "problem", "roofline", "store"},
+    {"finding", "gpus", "judge.plan", "lines", "machine", "names", "records", "result", "stats", "versions"},
+    {"ab", "gpu_findings", "problem", "roofline", "store", "worker"},
     {"doctor", "roofs", "solution"},
-    {"rows"},
-    {"judge", "leaderboard", "runner", "submission"},
-    {"calibration"},
-    {"report", "tables"},
-    {"cli"},
+    {"judge", "rows", "runner", "submission"},
+    {"calibration", "leaderboard"},
+    {"benchmarks", "report", "tables"},
+    {"cli", "pytest_plugin"},
     {"__main__"},
 )
 HEAVY = {"torch", "triton"}
