@@ -9,6 +9,8 @@ import pytest
 
 from suite.machine import has_gpu
 
+pytest_plugins = ["suite.pytest_plugin"]
+
 TINY = Path(__file__).parent / "suite" / "tests" / "tiny"
 
 

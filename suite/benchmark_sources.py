@@ -1,0 +1,127 @@
+"""Where the samples of benchmarks come from: a run of the judge, or the records of earlier runs.
+
+Imports neither torch nor pytest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from suite import store
+from suite.benchmarks import AbsentError, Case, FailedError
+from suite.leaderboard import CHECK, latest
+from suite.machine import gpu_conditions, gpu_states
+from suite.names import did_you_mean
+from suite.problem import Problem, UnknownNameError, find_problem
+from suite.result import Result
+from suite.runner import JudgeError, RunOptions, run
+from suite.solution import find_solutions
+from suite.versions import torch_versions, triton_version
+
+NO_GPU = "needs an NVIDIA GPU, none answers here; --from-results replays recorded samples"
+
+
+@dataclass(slots=True)
+class Measured:
+    """Samples of a run of the judge, one run a problem, started when its first sample is asked for."""
+
+    root: Path
+    selected: list[Case] = field(default_factory=list)
+    """What to time; the check tier runs too."""
+    _results: dict[str, list[Result]] = field(default_factory=dict)
+    _ended: dict[str, str] = field(default_factory=dict)
+
+    def results(self, problem: str) -> list[Result]:
+        """All results of the problem's run, or of its part before the judge died."""
+        if not gpu_states():
+            raise AbsentError(NO_GPU)
+        if problem not in self._results:
+            self._results[problem] = []
+            try:
+                self._measure(find_problem(self.root, problem))
+            except JudgeError as error:
+                self._ended[problem] = str(error)
+        return self._results[problem]
+
+    def _measure(self, problem: Problem) -> None:
+        mine = [case for case in self.selected if case.problem == problem.name]
+        names = {case.solution for case in mine}
+        solutions = [one for one in find_solutions(self.root, problem) if one.name in names]
+        options = RunOptions("cuda", (CHECK, *dict.fromkeys(case.workload for case in mine)))
+        for result in run(self.root, problem, solutions, options, lambda progress: None):
+            self._results[problem.name].append(result)
+
+    def why_missing(self, case: Case) -> Exception:
+        """The judge should have said something about it."""
+        return FailedError(self._ended.get(case.problem, f"no result of {case.solution} on {case.workload}"))
+
+    def machine(self) -> dict[str, Any]:
+        """Of this machine, with the first GPU, without importing torch."""
+        state = next(iter(gpu_states()), None)
+        condition = next(iter(gpu_conditions()), None)
+        torch, cuda = torch_versions()
+        return {
+            "gpu": state.name if state else None,
+            "driver": state.driver if state else None,
+            "cuda": cuda,
+            "torch": torch,
+            "triton": triton_version(),
+            "clocks": {"highest_sm_mhz": condition.top_sm_mhz if condition else None},
+        }
+
+
+@dataclass(slots=True)
+class Recorded:
+    """The newest samples under reports/results of one card."""
+
+    folder: Path
+    device: str
+    """The card's slug."""
+    _results: dict[str, list[Result]] = field(default_factory=dict)
+
+    def results(self, problem: str) -> list[Result]:
+        """The newest result of each solution on each workload."""
+        if problem not in self._results:
+            known, _ = store.read(self.folder, problem)
+            self._results[problem] = latest(result for result in known if result.device == self.device)
+        return self._results[problem]
+
+    def why_missing(self, case: Case) -> Exception:
+        """Nobody has measured it."""
+        return AbsentError(f"no record of {case.solution} on {case.workload} on {self.device}")
+
+    def machine(self) -> dict[str, Any]:
+        """As the newest record says; the clock is the highest that any record has seen."""
+        known, _ = store.read(self.folder)
+        mine = [result for result in known if result.device == self.device]
+        newest = max(mine, key=lambda result: result.created).environment
+        clocks_mhz = [max(result.clocks.sm_mhz) for result in mine if result.clocks is not None]
+        return {
+            "gpu": newest.gpu,
+            "driver": newest.driver,
+            "cuda": newest.cuda,
+            "torch": newest.torch,
+            "triton": newest.triton,
+            "clocks": {"highest_sm_mhz": max(clocks_mhz, default=None)},
+        }
+
+
+def recorded(root: Path, device: str | None) -> Recorded:
+    """The records of a card; without a slug, of the only card that there are records of.
+
+    Raises:
+        UnknownNameError: there are no records of that card, or of none or several and no slug.
+    """
+    folder = root / "reports" / "results"
+    cards = sorted({path.parent.name for path in folder.glob("*/*.jsonl")} - {"cpu"})
+    if device is None and len(cards) == 1:
+        return Recorded(folder, cards[0])
+    if device in cards:
+        return Recorded(folder, device)
+    if not cards:
+        raise UnknownNameError(f"{folder} holds no results of a GPU; run `bench run` on one")
+    if device is None:
+        raise UnknownNameError(f"{folder} holds results of {', '.join(cards)}: choose with --device-slug")
+    raise UnknownNameError(f"{folder} holds no results of {device!r}{did_you_mean(device, cards)}")
