@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import re
@@ -73,7 +74,9 @@ def _gpus(states: list[GpuState]) -> list[Finding]:
     if not states:
         return [_no_gpu()]
     findings = []
-    for state in states:
+    for state, condition in itertools.zip_longest(states, gpu_conditions()):
+        if state is None:  # it came between the two questions
+            break
         memory = "" if state.memory_total_mb is None else f", {state.memory_total_mb / 1000:.0f} GB"
         text = f"{state.name}, driver {state.driver}{memory}"
         known = find_gpu(state.name) is not None
@@ -82,8 +85,7 @@ def _gpus(states: list[GpuState]) -> list[Finding]:
         if state.processes:
             text = f"{state.processes} other process(es) use {state.name}"
             findings.append(Finding("gpu use", "warning", text, "stop them: they disturb the clock"))
-    for condition in gpu_conditions():
-        findings += condition_findings(condition)
+        findings += condition_findings(condition) if condition is not None else []
     return findings
 
 

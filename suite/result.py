@@ -13,6 +13,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from suite.records import check_keys, load_object, nested
+
 SCHEMA = 1
 
 
@@ -180,23 +182,16 @@ def from_json(line: str) -> Result:
         ResultError: the line is not JSON, is of another schema, or lacks or misuses a key.
     """
     try:
-        values = json.loads(line, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise ResultError(f"not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ResultError(f"expected a JSON object, found {type(values).__name__}")
-    if values.get("schema") != SCHEMA:
-        raise ResultError(f"expected schema {SCHEMA}, found {values.get('schema')!r}")
-    _check_keys("", Result, values)
-    try:
+        values = load_object(line, SCHEMA)
+        check_keys("", Result, values)
         values["status"] = Status(values["status"])
-        values["environment"] = _record("environment", Environment, values["environment"])
-        values["correctness"] = _record("correctness", Correctness, values["correctness"])
-        values["timing"] = _record("timing", Timing, values["timing"])
-        values["audit"] = _record("audit", Audit, values["audit"])
+        values["environment"] = nested("environment", Environment, values["environment"])
+        values["correctness"] = nested("correctness", Correctness, values["correctness"])
+        values["timing"] = nested("timing", Timing, values["timing"])
+        values["audit"] = nested("audit", Audit, values["audit"])
         if values["clocks"] is not None:
             columns = {name: tuple(column) for name, column in values["clocks"].items()}
-            values["clocks"] = _record("clocks", Clocks, columns)
+            values["clocks"] = nested("clocks", Clocks, columns)
         for name in ("samples_ms", "reference_samples_ms", "flags"):
             values[name] = tuple(values[name])
         if values["latency_ci_ms"] is not None:
@@ -205,28 +200,3 @@ def from_json(line: str) -> Result:
         return Result(**values)
     except (TypeError, ValueError, AttributeError) as error:
         raise ResultError(str(error)) from error
-
-
-def _record(name: str, kind: type[Any], values: Any) -> Any:
-    """A nested record from its JSON object; None stays None."""
-    if values is None:
-        return None
-    if not isinstance(values, dict):
-        raise ResultError(f"{name}: expected a JSON object, found {type(values).__name__}")
-    _check_keys(f"{name}: ", kind, values)
-    return kind(**values)
-
-
-def _check_keys(where: str, kind: type[Any], values: dict[str, Any]) -> None:
-    expected = [field.name for field in dataclasses.fields(kind)]
-    for key in expected:
-        if key not in values:
-            raise ResultError(f"{where}key {key!r} is missing")
-    for key in values:
-        if key not in expected:
-            raise ResultError(f"{where}unknown key {key!r}")
-
-
-def _no_constant(name: str) -> None:
-    """Python's reader takes NaN and Infinity, which are no JSON and no measurement."""
-    raise ResultError(f"not JSON: {name}")
