@@ -23,6 +23,7 @@ LAYERS = (
     {"judge", "rows", "runner", "submission"},
     {"calibration", "leaderboard"},
     {"benchmarks", "report", "tables"},
+    {"benchmark_sources", "replay"},
     {"cli", "pytest_plugin"},
     {"__main__"},
 )
