@@ -9,6 +9,7 @@ from suite.report import render, text
 from suite.report.figures import CONFIG
 from suite.result import Status
 from suite.tests.fake_results import RTX_4090, fake_result
+from suite.tests.fake_roofs import fake_roofs
 
 HOSTILE = '<script>alert("x")</script><b>&amp;'
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -113,6 +114,36 @@ def test_a_speedup_from_pairs_shows_its_interval(tmp_path):
     page = Page(rendered(tmp_path, [result])["argmin.html"])
     assert page.rows[1][-2] == "1.55x 1.50 to 1.60"
     assert page.rows[-1][-1] == "1.55x 1.50 to 1.60"
+
+
+def test_the_measured_roof_is_a_column_a_second_mark_and_a_fact(tmp_path, results):
+    problems = [FakeProblem()]
+    render(results, problems, tmp_path, {"nvidia-h200": fake_roofs(), "cpu": None})
+    markup = (tmp_path / "argmin.html").read_text()
+    page = Page(markup)
+    assert page.rows[0][4:7] == ["Fraction of peak", "Of measured roof", "Of RTX 4090 peak"]
+    # 9.6 GB take 2.1333 ms at the 4500 GB/s that were measured.
+    assert [row[5] for row in page.rows[1:4]] == ["0.853", "0.377", "1.067"]
+    assert ["Fraction of peak", "Of measured roof", "GB/s"] in [row[4:7] for row in page.rows]
+    traces = json.loads(
+        re.search(r'Plotly\.newPlot\(\s*"fractions-0",\s*(\[.*?\]),\s*\{"', markup, re.DOTALL).group(1)
+    )
+    assert [trace["name"] for trace in traces] == ["all", "measured roof"]
+    assert traces[1]["y"] == ["final", "baseline", "mine"]
+    assert traces[1]["x"] == pytest.approx([4500 / 4800] * 3)
+    assert "4500 GB/s read, 4600 write, 4300 copy, 50.0 TFLOPS fp32, 400 tf32, 800 bf16" in markup
+    assert "2026-01-01, driver 580.95.05" in markup
+
+
+def test_each_class_stands_against_its_own_measured_roof(tmp_path):
+    fields = {"bytes_moved": 10**9, "flops": 10**12}
+    results = [
+        fake_result("exact", latency_ms=25.0, precision="fp32", **fields),
+        fake_result("fast", latency_ms=5.0, precision="tf32", **fields),
+    ]
+    render(results, [FakeProblem()], tmp_path, {"nvidia-h200": fake_roofs(tf32=None)})
+    rows = Page((tmp_path / "argmin.html").read_text()).rows
+    assert [row[5] for row in rows[1:5] if len(row) > 1] == ["0.800", "-"]
 
 
 def test_the_index_shows_leaders_and_links_to_pages_that_exist(tmp_path, results):
