@@ -12,8 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType  # type: ignore[attr-defined] # public, but not in its __all__
-from torch.profiler import ProfilerActivity, profile
 
 # At about 2 GHz this holds the stream for 0.1 ms: both events and the launches of a few kernels (8 us of host
 # time each) are queued before the device reaches the first event, so that host time does not leak into the
@@ -78,11 +76,12 @@ class ColdClock:
         return outputs, 0.0
 
     def _by_kernel_timestamps(self, call: Call) -> tuple[Any, float]:
-        """From the start of the first kernel to the end of the last:
+        """From the start of the first kernel to the end of the last."""
+        # Half a second of import that most runs have no use for.
+        from torch.autograd import DeviceType  # type: ignore[attr-defined] # public, but not in its __all__
+        from torch.profiler import ProfilerActivity, profile
 
-        an event pair adds about 1.3 us to that.
-        """
-        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as profiler:
             self._prepare()
             outputs = call()
             _sleep(1)
