@@ -31,6 +31,7 @@ from suite.tables import (
     findings_table,
     problems_table,
     roofs_table,
+    samples_table,
     solutions_table,
     workloads_table,
 )
@@ -169,6 +170,9 @@ def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
     help="Also write JSON lines here.",
 )
 @click.option("--no-save", is_flag=True, help="Do not append to reports/results.")
+@click.option(
+    "--samples", is_flag=True, help="Also show how the samples fell; always shown for one solution."
+)
 @click.option("--audit", is_flag=True, help="Time some calls under a second, independent clock too.")
 @_run_options
 def run_verb(
@@ -177,6 +181,7 @@ def run_verb(
     workloads: tuple[str, ...],
     json_path: str | None,
     no_save: bool,
+    samples: bool,
     audit: bool,
     quick: bool,
     device: str,
@@ -200,7 +205,7 @@ def run_verb(
         )  # complain about names before the table starts
         results = _judge(root, problem, solutions, options, json_path, save=not no_save)
     if json_path != "-":
-        _show(problem, results)
+        _show(problem, results, samples=samples)
     _exit_code(solutions, results)
 
 
@@ -476,7 +481,7 @@ class _status_line:  # noqa: N801 - used as a function with `with`
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def _show(problem: Problem, results: list[Result]) -> None:
+def _show(problem: Problem, results: list[Result], *, samples: bool = False) -> None:
     if not results:
         return
     device = results[0].device
@@ -487,6 +492,10 @@ def _show(problem: Problem, results: list[Result]) -> None:
     for title, table in board_tables(standing):
         click.echo(f"\n{title}")
         _print(table)
+    timed = [result for result in results if result.latency_ms is not None]
+    if samples or len({result.solution for result in timed}) == 1:
+        click.echo("\nsamples")
+        _print(samples_table(timed))
     for text in standing.notes:
         _note(f"note: {text}")
 

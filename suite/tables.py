@@ -14,6 +14,7 @@ from suite.result import Result, Status
 from suite.roofs import MEMORY_PROBES, Roofs
 from suite.rows import Row
 from suite.solution import Solution
+from suite.stats import drift, quartiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,49 @@ def _without_empty(table: Table, keep: tuple[str, ...]) -> Table:
     ]
     rows = tuple(tuple(row[i] for i in used) for row in table.rows)
     return Table(tuple(table.headers[i] for i in used), rows, table.right)
+
+
+def samples_table(results: Sequence[Result]) -> Table:
+    """One row a timed workload: how its samples fell and what the card did meanwhile.
+
+    The p of the drift says how often samples without any drift would rise or fall as much with their order.
+    """
+    numbers = (
+        "median ms",
+        "from",
+        "to",
+        "q1",
+        "q3",
+        "min",
+        "samples",
+        "discarded",
+        "empty pair ms",
+        "drift p",
+    )
+    headers = ("workload", "solution", *numbers, "SM MHz", "clock", "second clock", "flags")
+    rows = tuple(_samples_row(result) for result in results if result.latency_ms is not None)
+    return _without_empty(Table(headers, rows, frozenset(numbers)), keep=("workload", "solution"))
+
+
+def _samples_row(result: Result) -> tuple[str, ...]:
+    low_ms, high_ms = result.latency_ci_ms or (None, None)
+    timing, clocks = result.timing, result.clocks
+    figures = (result.latency_ms, low_ms, high_ms, *quartiles(result.samples_ms), min(result.samples_ms))
+    return (
+        result.workload,
+        result.solution,
+        *(_number(figure, ".4f") for figure in figures),
+        str(len(result.samples_ms)),
+        str(timing.discarded) if timing else "",
+        _number(timing.event_overhead_ms, ".5f") if timing else "",
+        _number(drift(result.samples_ms).p, ".2f"),
+        f"{min(clocks.sm_mhz)}-{max(clocks.sm_mhz)}" if clocks else "unknown",
+        timing.method if timing else "",
+        f"{result.audit.clock} x{result.latency_ms / result.audit.latency_ms:.3f}"
+        if result.audit and result.latency_ms
+        else "",
+        " ".join(result.flags),
+    )
 
 
 def comparison_table(a: str, b: str, compared: Sequence[tuple[Result, Comparison]]) -> Table:

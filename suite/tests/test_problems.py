@@ -112,7 +112,7 @@ def test_graded_solutions_pass_the_check_tier_in_the_interpreter(problem: Proble
 def graded_results(problem: Problem) -> dict[str, dict[str, Result]]:
     """The newest committed H200 results of the files as they stand, by stage and workload."""
     results, warnings = store.read(ROOT / "reports" / "results", problem.name)
-    assert warnings == []
+    assert [warning for warning in warnings if "/nvidia-h200/" in warning] == []
     found: dict[str, dict[str, Result]] = {}
     for stem in STAGES:
         sha256 = hashlib.sha256((problem.folder / f"{stem}.py").read_bytes()).hexdigest()
