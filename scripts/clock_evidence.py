@@ -1,7 +1,7 @@
 """Put the clock to the test on this machine's GPU, with the suite's own commands.
 
-    python scripts/clock_evidence.py repeat    # one solution ten times, five of them right after a minute of load
-    python scripts/clock_evidence.py same      # 42 comparisons of a kernel with itself under another name
+    python scripts/clock_evidence.py repeat    # one solution ten times, five of them after a minute of load
+    python scripts/clock_evidence.py same      # 42 comparisons of a kernel with itself
     python scripts/clock_evidence.py differ    # 21 comparisons with a kernel that reads 2 % more rows
     python scripts/clock_evidence.py audit     # finals and short kernels against Nsight Compute
 
@@ -81,14 +81,13 @@ def plain_loop() -> float:
 
 
 def repeat() -> None:
-    """Ten measurements of one solution, every other one right after load, each beside a plain loop."""
+    """Ten measurements of one solution, every other one right after load, each followed by a plain loop."""
+    words = "run --problem argmax --solution final --workload seed --no-save --json -".split()  # noqa: SIM905
     lines, plain_ms = [], []
     for turn in range(10):
         if turn % 2:
             load()
-        lines += bench(*"run --problem argmax --solution final --workload seed --no-save --json -".split())
-        if turn % 2:
-            load()
+        lines += bench(*words)
         plain_ms.append(plain_loop())
     keep("repeat.jsonl", lines)
     after_load = [bool(turn % 2) for turn in range(10)]
@@ -115,12 +114,12 @@ def compare(name: str, change: tuple[str, str] | None, times: int) -> None:
             lines += bench("compare", str(other), "final", "--problem", "argmin", "--json", *words)
     keep(f"{name}.jsonl", lines)
     verdicts = [line["verdict"] for line in lines]
-    print(f"{name}: {len(lines)} comparisons, { ({v: verdicts.count(v) for v in sorted(set(verdicts))}) }")
+    counts = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+    print(f"{name}: {len(lines)} comparisons, {counts}")
     for workload in WORKLOADS:
         ratios = [line["ratio"] for line in lines if line["workload"] == workload]
-        print(
-            f"  {workload}: ratios {min(ratios):.4f} to {max(ratios):.4f}, median {statistics.median(ratios):.4f}"
-        )
+        middle = statistics.median(ratios)
+        print(f"  {workload}: ratios {min(ratios):.4f} to {max(ratios):.4f}, median {middle:.4f}")
 
 
 def audit() -> None:
