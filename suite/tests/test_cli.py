@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 
 import click
@@ -12,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import copy_tiny
-from suite import cli, store
+from suite import cli, doctor, store
+from suite.cli import judging
 from suite.result import Status, from_json
 from suite.runner import JudgeError, Progress
 from suite.tests.fake_results import fake_result
@@ -35,7 +37,7 @@ def bench(*arguments):
 def root(tiny_root, monkeypatch):
     """The small checkout as the current folder, in which every solution passes without a judge."""
     monkeypatch.chdir(tiny_root)
-    monkeypatch.setattr(cli, "run", fake_run({}))
+    monkeypatch.setattr(judging, "run", fake_run({}))
     return tiny_root
 
 
@@ -211,7 +213,7 @@ def test_a_full_disk(root, monkeypatch):
     def append(_root, _result):
         raise OSError("results.jsonl: wrote 3 of 90 bytes; is the disk full?")
 
-    monkeypatch.setattr(cli.store, "append", append)
+    monkeypatch.setattr(store, "append", append)
     outcome = bench(*RUN)
     assert outcome.exit_code == 1
     assert outcome.stderr.splitlines()[-1] == ("Error: results.jsonl: wrote 3 of 90 bytes; is the disk full?")
@@ -228,7 +230,7 @@ def test_all_passed(root):
 
 
 def test_a_failed_solution_is_exit_code_1(root, monkeypatch):
-    monkeypatch.setattr(cli, "run", fake_run({"tests_right": Status.INCORRECT}))
+    monkeypatch.setattr(judging, "run", fake_run({"tests_right": Status.INCORRECT}))
     outcome = bench(*RUN)
     assert outcome.exit_code == 1
     assert "output 0 differs" in outcome.stdout
@@ -239,12 +241,12 @@ def test_a_solution_without_a_result_is_exit_code_1(root, monkeypatch):
     def run(root, problem, solutions, options, on_progress):
         yield from fake_run({})(root, problem, solutions[:1], options, on_progress)
 
-    monkeypatch.setattr(cli, "run", run)
+    monkeypatch.setattr(judging, "run", run)
     assert bench(*RUN).exit_code == 1
 
 
 def test_a_judge_that_died_keeps_what_it_had(root, monkeypatch):
-    monkeypatch.setattr(cli, "run", fake_run({}, JudgeError("the judge ended early: Killed")))
+    monkeypatch.setattr(judging, "run", fake_run({}, JudgeError("the judge ended early: Killed")))
     outcome = bench(*RUN)
     assert outcome.exit_code == 1
     assert outcome.stderr.splitlines()[-1] == "Error: the judge ended early: Killed"
@@ -252,7 +254,7 @@ def test_a_judge_that_died_keeps_what_it_had(root, monkeypatch):
 
 
 def test_ctrl_c_keeps_what_it_had(root, monkeypatch):
-    monkeypatch.setattr(cli, "run", fake_run({}, KeyboardInterrupt()))
+    monkeypatch.setattr(judging, "run", fake_run({}, KeyboardInterrupt()))
     outcome = bench(*RUN)
     assert outcome.exit_code == 130
     assert outcome.stderr.splitlines()[-1] == "interrupted: 2 result(s) kept"
@@ -346,7 +348,7 @@ def test_json_lines_to_a_file_beside_the_table(root):
 
 
 def test_results_of_an_interrupted_run_stand_in_the_json_file(root, monkeypatch):
-    monkeypatch.setattr(cli, "run", fake_run({}, KeyboardInterrupt()))
+    monkeypatch.setattr(judging, "run", fake_run({}, KeyboardInterrupt()))
     bench(*RUN, "--json", "out.jsonl")
     assert len((root / "out.jsonl").read_text().splitlines()) == 2
 
@@ -395,7 +397,7 @@ def test_a_checkout_without_problems(tmp_path, monkeypatch):
 def test_the_report_is_written_where_it_is_asked_for(root, monkeypatch):
     bench(*RUN)
     opened = []
-    monkeypatch.setattr(cli.webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     outcome = bench("report", "--out", root / "pages", "--open")
     assert outcome.exit_code == 0, outcome.output
     page = Path(outcome.stdout.strip().removeprefix("report: "))
@@ -423,9 +425,9 @@ def test_a_report_that_cannot_be_written(root):
 
 @pytest.mark.usefixtures("root")
 def test_the_doctor_says_what_is_to_be_mended(monkeypatch):
-    monkeypatch.setattr(cli.machine_doctor, "RANGES", {})
+    monkeypatch.setattr(doctor, "RANGES", {})
     assert bench("doctor").exit_code == 0
-    monkeypatch.setattr(cli.machine_doctor, "RANGES", {"no-such-package": ((1, 0), (2, 0))})
+    monkeypatch.setattr(doctor, "RANGES", {"no-such-package": ((1, 0), (2, 0))})
     outcome = bench("doctor", "--json")
     assert outcome.exit_code == 1
     findings = {finding["subject"]: finding for finding in json.loads(outcome.stdout)}

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from suite import cli, roofs
 from suite.calibration import CalibrationError, calibrate
+from suite.cli import machine_verbs
 from suite.leaderboard import board
 from suite.roofs import RoofsError, from_json, latest, read, to_json
 from suite.tables import board_tables, roofs_table
@@ -238,7 +239,7 @@ class TestCalibrate:
             calibrate(lambda _text: None, command)
 
     def test_without_a_gpu_one_line_and_exit_code_2(self, monkeypatch):
-        monkeypatch.setattr(cli, "has_gpu", lambda: False)
+        monkeypatch.setattr(machine_verbs, "has_gpu", lambda: False)
         outcome = CliRunner().invoke(cli.main, ["calibrate"])
         assert outcome.exit_code == 2
         assert outcome.output == (
@@ -248,8 +249,8 @@ class TestCalibrate:
     @pytest.mark.parametrize("option", [[], ["--json"]])
     def test_records_and_shows(self, monkeypatch, tiny_root, option):
         monkeypatch.chdir(tiny_root)
-        monkeypatch.setattr(cli, "has_gpu", lambda: True)
-        monkeypatch.setattr(cli, "calibrate", lambda _note: fake_roofs())
+        monkeypatch.setattr(machine_verbs, "has_gpu", lambda: True)
+        monkeypatch.setattr(machine_verbs, "calibrate", lambda _note: fake_roofs())
         outcome = CliRunner().invoke(cli.main, ["calibrate", *option])
         assert outcome.exit_code == 0
         assert outcome.stderr == "recorded: reports/roofs/nvidia-h200.jsonl\n"

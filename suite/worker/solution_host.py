@@ -95,6 +95,9 @@ class SolutionHost:
     def _detach(self, _request: dict[str, Any]) -> dict[str, Any]:
         self._inputs, self._outputs = [], []
         self._buffers.close()
+        if self._device.type == "cuda":
+            # A worker lives through many workloads; what it cached for one counts against the memory of the next.
+            torch.cuda.empty_cache()
         return {}
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,28 @@
+"""The `bench` command. Each verb parses, calls one function of the library, and prints."""
+
+from __future__ import annotations
+
+import click
+
+from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
+from suite.cli.machine_verbs import calibrate_verb, doctor_verb
+from suite.cli.reading_verbs import list_verb, report_verb
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tritonpeak", prog_name="bench")
+def main() -> None:
+    """Benchmark Triton kernels: correct or not, how long, how close to what the hardware allows.
+
+    \b
+    Examples:
+      bench list
+      bench run --problem argmin
+      bench run --problem argmin --solution my_kernel.py --workload seed
+      bench submit my_kernel.py --problem argmin --author ada
+      bench report --open
+    """
+
+
+for verb in (list_verb, run_verb, submit_verb, compare_verb, report_verb, calibrate_verb, doctor_verb):
+    main.add_command(verb)

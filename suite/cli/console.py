@@ -1,0 +1,106 @@
+"""What all verbs share: where the checkout is, how to speak to the user, which exit codes there are."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from tabulate import tabulate
+
+from suite import roofs
+from suite.calibration import CalibrationError
+from suite.problem import ProblemFolderError, UnknownNameError
+from suite.runner import JudgeError, NothingToRunError, Progress
+from suite.solution import SolutionFileError
+from suite.submission import SubmissionError
+from suite.tables import Table
+
+USER_ERRORS = (UnknownNameError, ProblemFolderError, SolutionFileError, SubmissionError, NothingToRunError)
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """A user's mistake is one line and exit code 2, not a stack trace."""
+    try:
+        yield
+    except USER_ERRORS as error:
+        raise click.UsageError(str(error)) from error
+    except (JudgeError, CalibrationError) as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:  # click ends quietly when nobody reads its output any more
+        raise
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise click.ClickException(text) from error
+
+
+def checkout() -> Path:
+    """The checkout: the nearest folder upwards that holds `problems`, else the one that the suite lies in."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "problems").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[2]
+
+
+def show_table(table: Table) -> None:
+    """A table on standard output."""
+    text = tabulate(
+        table.rows, table.headers, tablefmt="simple", colalign=table.alignment, disable_numparse=True
+    )
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """A line on standard error."""
+    click.echo(text, err=True)
+
+
+def problem_option(required: bool = True) -> Callable[[F], F]:
+    """The option that names a problem."""
+    return click.option(
+        "--problem", "problem_name", required=required, help="A problem's name; see `bench list`."
+    )
+
+
+def measured_roofs(root: Path, device: str) -> roofs.Roofs | None:
+    """The newest measured roofs of a device, with a note on every line that is no record."""
+    for warning in roofs.read(root / "reports" / "roofs", device)[1]:
+        note(f"warning: {warning}")
+    return roofs.latest(root / "reports" / "roofs", device)
+
+
+class StatusLine:
+    """One line on standard error that says what is going on; on a terminal it is overwritten."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def __enter__(self) -> StatusLine:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.clear()
+
+    def __call__(self, progress: Progress) -> None:
+        """Say what the judge is doing now."""
+        if self._is_terminal:
+            self.clear()
+            text = f"{progress.solution}: {progress.text} ({progress.done + 1}/{progress.total})"
+            click.echo(text[:100], err=True, nl=False)
+            self._last = text
+        elif progress.solution != self._last:
+            self._last = progress.solution
+            note(f"judging {progress.solution}")
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self._is_terminal and self._last:
+            click.echo("\r\x1b[K", err=True, nl=False)

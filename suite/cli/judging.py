@@ -1,0 +1,141 @@
+"""What the verbs that judge share: choose solutions, run, record, show."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import click
+
+from suite import store
+from suite.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    StatusLine,
+    measured_roofs,
+    note,
+    show_table,
+)
+from suite.leaderboard import board
+from suite.machine import has_gpu
+from suite.problem import Problem
+from suite.result import Result, Status, to_json
+from suite.runner import RunOptions, run
+from suite.solution import Solution, SolutionFileError, find_solutions, select_solution
+from suite.tables import board_tables, check_table, samples_table
+
+TIMEOUT_OPTION = click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1, max=86_400),
+    default=60.0,
+    show_default=True,
+    help="Seconds that one step of a solution may take, compilation included.",
+)
+DEVICE_OPTION = click.option(
+    "--device",
+    type=click.Choice(["auto", "cuda", "cpu"]),
+    default="auto",
+    show_default=True,
+    help="Where to run; cpu means Triton's interpreter.",
+)
+
+
+def device_of(choice: str) -> str:
+    """ "cuda" or "cpu": what `--device` says, or what is here."""
+    if choice != "auto":
+        return choice
+    return "cuda" if has_gpu() else "cpu"
+
+
+def select(root: Path, problem: Problem, names: tuple[str, ...]) -> list[Solution]:
+    """The named solutions, or all there are.
+
+    Raises:
+        UnknownNameError: a name means nothing.
+        SolutionFileError: two files have the same name.
+    """
+    chosen = [select_solution(root, problem, name) for name in names] or find_solutions(root, problem)
+    selected = {solution.path: solution for solution in chosen}
+    by_name: dict[str, Path] = {}
+    for solution in selected.values():
+        if by_name.setdefault(solution.name, solution.path) != solution.path:
+            raise SolutionFileError(
+                f"{solution.path} and {by_name[solution.name]} have the same name; rename one"
+            )
+    return list(selected.values())
+
+
+def judge(
+    root: Path,
+    problem: Problem,
+    solutions: list[Solution],
+    options: RunOptions,
+    json_path: str | None,
+    *,
+    save: bool,
+) -> list[Result]:
+    """Run, keep each result as it comes, and show what is going on."""
+    results: list[Result] = []
+    if options.device == "cpu":
+        note("no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU")
+    unsaved = set()
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(click.open_file(json_path, "w")) if json_path else None
+        line = stack.enter_context(StatusLine())
+        try:
+            for result in run(root, problem, solutions, options, line):
+                results.append(result)
+                if sink is not None:
+                    click.echo(to_json(result), file=sink)
+                if save and is_kept(result, options) and _is_ours(root, problem, solutions, result):
+                    store.append(root / "reports" / "results", result)
+                elif save:
+                    unsaved.add(result.solution)
+        except KeyboardInterrupt:
+            line.clear()
+            note(f"interrupted: {len(results)} result(s) kept")
+            sys.exit(EXIT_INTERRUPTED)
+    if unsaved:
+        why = "--quick, a file from elsewhere, or part of the check tier"
+        note(f"not recorded: {', '.join(sorted(unsaved))} ({why})")
+    return results
+
+
+def is_kept(result: Result, options: RunOptions) -> bool:
+    """Few samples, or a part of the check tier, must not stand in the records as if they were the whole."""
+    whole_tier = not options.workloads or "check" in options.workloads
+    return not options.quick and (result.workload != "check" or whole_tier)
+
+
+def _is_ours(root: Path, problem: Problem, solutions: list[Solution], result: Result) -> bool:
+    path = next(solution.path for solution in solutions if solution.name == result.solution)
+    return path.parent in (problem.folder.resolve(), (root / "solutions" / problem.name).resolve())
+
+
+def show(root: Path, problem: Problem, results: list[Result], *, samples: bool = False) -> None:
+    """Print the board of what was just judged."""
+    if not results:
+        return
+    device = results[0].device
+    if device == "cpu" or all(result.workload == "check" for result in results):
+        show_table(check_table(results))
+        return
+    standing = board(results, device, problem.bench_workloads, measured_roofs(root, device))
+    for title, table in board_tables(standing):
+        click.echo(f"\n{title}")
+        show_table(table)
+    timed = [result for result in results if result.latency_ms is not None]
+    if samples or len({result.solution for result in timed}) == 1:
+        click.echo("\nsamples")
+        show_table(samples_table(timed))
+    for text in standing.notes:
+        note(f"note: {text}")
+
+
+def exit_unless_all_passed(solutions: list[Solution], results: list[Result]) -> None:
+    """Exit code 1 when a solution failed or has no result."""
+    judged = {result.solution for result in results}
+    if any(result.status is not Status.PASSED for result in results) or len(judged) < len(solutions):
+        sys.exit(EXIT_FAILED)

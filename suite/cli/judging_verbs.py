@@ -1,0 +1,178 @@
+"""`bench run`, `bench submit` and `bench compare`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from suite import ab, store
+from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem_option, show_table
+from suite.cli.judging import (
+    DEVICE_OPTION,
+    TIMEOUT_OPTION,
+    device_of,
+    exit_unless_all_passed,
+    judge,
+    select,
+    show,
+)
+from suite.problem import UnknownNameError, find_problem
+from suite.result import Result, Status
+from suite.runner import RunOptions, make_plan, new_run_id
+from suite.solution import Solution, select_solution
+from suite.submission import accept, prepare
+from suite.tables import comparison_table
+
+
+@click.command("run")
+@problem_option()
+@click.option(
+    "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all of them."
+)
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    help="Only this workload; repeatable. `check` is the check tier.",
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(allow_dash=True, dir_okay=False),
+    help="Also write JSON lines here.",
+)
+@click.option("--no-save", is_flag=True, help="Do not append to reports/results.")
+@click.option(
+    "--samples", is_flag=True, help="Also show how the samples fell; always shown for one solution."
+)
+@click.option("--audit", is_flag=True, help="Time some calls under a second, independent clock too.")
+@click.option("--quick", is_flag=True, help="The seed workload alone, with fewer samples; not recorded.")
+@DEVICE_OPTION
+@TIMEOUT_OPTION
+def run_verb(
+    problem_name: str,
+    names: tuple[str, ...],
+    workloads: tuple[str, ...],
+    json_path: str | None,
+    no_save: bool,
+    samples: bool,
+    audit: bool,
+    quick: bool,
+    device: str,
+    timeout_s: float,
+) -> None:
+    """Judge solutions: check every output, time every bench workload, rank.
+
+    \b
+    Examples:
+      bench run --problem argmin
+      bench run --problem argmin --solution final --workload seed
+      bench run --problem argmax --solution my_kernel.py --quick --json -
+    """
+    root = checkout()
+    with plain_errors():
+        problem = find_problem(root, problem_name)
+        solutions = select(root, problem, names)
+        options = RunOptions(device_of(device), workloads, quick, timeout_s, audit)
+        make_plan(root, problem, solutions, options, new_run_id())  # complain about names first
+        results = judge(root, problem, solutions, options, json_path, save=not no_save)
+    if json_path != "-":
+        show(root, problem, results, samples=samples)
+    exit_unless_all_passed(solutions, results)
+
+
+@click.command("submit")
+@click.argument("file", type=click.Path(path_type=Path))
+@problem_option()
+@click.option("--author", required=True, help="Letters, digits and hyphens.")
+@click.option("--idea", help="A short name. Default: the file's `# idea:` line, else its own name.")
+@DEVICE_OPTION
+@TIMEOUT_OPTION
+def submit_verb(
+    file: Path, problem_name: str, author: str, idea: str | None, device: str, timeout_s: float
+) -> None:
+    """Judge FILE and, if it passes, add it to the solutions of a problem.
+
+    \b
+    Examples:
+      bench submit my_kernel.py --problem argmin --author ada
+      bench submit my_kernel.py --problem argmin --author ada --idea warp-shuffle
+    """
+    root = checkout()
+    with plain_errors():
+        problem = find_problem(root, problem_name)
+        submission = prepare(root, problem, file, author, idea)
+        options = RunOptions(device_of(device), timeout_s=timeout_s)
+        results = judge(root, problem, [submission.solution], options, None, save=False)
+        show(root, problem, results)
+        if not results or any(result.status is not Status.PASSED for result in results):
+            note(f"not submitted: {file} did not pass")
+            sys.exit(EXIT_FAILED)
+        accept(submission)
+        for result in results:
+            store.append(root / "reports" / "results", result)
+    click.echo(f"submitted: {submission.target.relative_to(root)}")
+
+
+@click.command("compare")
+@click.argument("a")
+@click.argument("b")
+@problem_option()
+@click.option(
+    "--workload", "workloads", multiple=True, help="Only this workload; repeatable. Default: bench tier."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")
+@TIMEOUT_OPTION
+def compare_verb(
+    a: str, b: str, problem_name: str, workloads: tuple[str, ...], as_json: bool, timeout_s: float
+) -> None:
+    """Time solutions A and B in turn on the same inputs: is A FASTER, SLOWER or the SAME?
+
+    SAME: the interval of the ratio lies within 1 %. UNDECIDED: it holds 1 and more than that.
+
+    \b
+    Examples:
+      bench compare final block_stage --problem argmin
+      bench compare my_kernel.py final --problem argmin --workload seed
+    """
+    root = checkout()
+    with plain_errors():
+        problem = find_problem(root, problem_name)
+        first, second = (select_solution(root, problem, name) for name in (a, b))
+        if device_of("auto") == "cpu":
+            raise UnknownNameError("compare needs an NVIDIA GPU: the interpreter has no latency")
+        options = RunOptions("cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second)
+        results = judge(root, problem, [first], options, None, save=False)
+    compared = [
+        (result, ab.compare(result.samples_ms, result.reference_samples_ms))
+        for result in results
+        if result.latency_ms is not None
+    ]
+    if as_json:
+        for result, comparison in compared:
+            click.echo(json.dumps(_comparison(first, second, result, comparison)))
+    elif compared:
+        show_table(comparison_table(first.name, second.name, compared))
+    for result in results:
+        if result.status is not Status.PASSED:
+            note(f"{result.status.value}: {result.reason}")
+    if len(compared) < len(options.workloads):
+        sys.exit(EXIT_FAILED)
+
+
+def _comparison(a: Solution, b: Solution, result: Result, comparison: ab.Comparison) -> dict[str, Any]:
+    return {
+        "problem": result.problem,
+        "workload": result.workload,
+        "device": result.device,
+        "a": {"solution": a.name, "sha256": a.sha256, "samples_ms": result.samples_ms},
+        "b": {"solution": b.name, "sha256": b.sha256, "samples_ms": result.reference_samples_ms},
+        "ratio": comparison.ratio,
+        "interval": comparison.interval,
+        "verdict": comparison.verdict.value,
+        "flags": result.flags,
+    }

@@ -1,0 +1,71 @@
+"""`bench calibrate` and `bench doctor`: about the machine, not about solutions."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from suite import doctor as machine_doctor
+from suite import roofs
+from suite.calibration import calibrate
+from suite.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    checkout,
+    note,
+    plain_errors,
+    show_table,
+)
+from suite.machine import has_gpu
+from suite.tables import findings_table, roofs_table
+
+
+@click.command("calibrate")
+@click.option("--json", "as_json", is_flag=True, help="Print the record, samples and all, as JSON.")
+def calibrate_verb(as_json: bool) -> None:
+    """Measure what this card reaches: read, write, copy, and matmul in each class. Takes half a minute.
+
+    The newest record of a card is the measured roof that its results are shown against.
+
+    \b
+    Examples:
+      bench calibrate
+    """
+    if not has_gpu():
+        note("calibrate needs an NVIDIA GPU and its driver; none answers here (see `bench doctor`)")
+        sys.exit(EXIT_USAGE)
+    root = checkout()
+    with plain_errors():
+        try:
+            measured = calibrate(note)
+        except KeyboardInterrupt:
+            note("interrupted: nothing was recorded")
+            sys.exit(EXIT_INTERRUPTED)
+        path = roofs.append(root / "reports" / "roofs", measured)
+    if as_json:
+        click.echo(roofs.to_json(measured))
+    else:
+        click.echo(f"{measured.gpu}, driver {measured.driver or 'unknown'}, {measured.created}")
+        show_table(roofs_table(measured))
+    note(f"recorded: {path.relative_to(root)}")
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def doctor_verb(as_json: bool) -> None:
+    """Say whether this machine can judge and measure, and how to mend what keeps it from it.
+
+    \b
+    Examples:
+      bench doctor
+    """
+    findings = machine_doctor.examine(checkout())
+    if as_json:
+        click.echo(json.dumps([finding.to_json() for finding in findings], indent=2))
+    else:
+        show_table(findings_table(findings))
+    if any(finding.state == "fix" for finding in findings):
+        sys.exit(EXIT_FAILED)
