@@ -22,7 +22,7 @@ from suite.judge.plan import Entry, Plan, plan_to_json
 from suite.machine import used_memory_mb
 from suite.problem import SEED, Problem, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
-from suite.solution import Solution
+from suite.solution import Solution, read_solution
 
 FULL_SAMPLES = (30, 200)
 QUICK_SAMPLES = (15, 15)
@@ -97,7 +97,7 @@ def make_plan(
         device=options.device,
         rival=_rival(problem, options),
         rival_is_judged=options.rival is not None,
-        entries=tuple(Entry(s.name, str(s.path), s.class_name) for s in solutions),
+        entries=tuple(Entry(s.name, str(s.path), s.sha256, s.class_name) for s in solutions),
         checks=_axes(checks),
         benches=_axes(benches),
         edge_cases=edge_cases,
@@ -179,6 +179,8 @@ class _judge:  # noqa: N801 - used as a function with `with`
     def __iter__(self) -> Iterator[dict[str, Any]]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith(b"\n"):
+                return  # the judge was killed while it wrote
             yield json.loads(line)
 
     def __exit__(self, *_exception: object) -> None:
@@ -221,10 +223,12 @@ def _samples(options: RunOptions) -> tuple[int, int]:
 
 
 def _rival(problem: Problem, options: RunOptions) -> Entry:
-    """The other side of every measurement; its name must not be an entry's."""
+    """The other side of every measurement, with a log of its own."""
     if options.rival is not None:
-        return Entry(f"{options.rival.name}-rival", str(options.rival.path), options.rival.class_name)
-    return Entry("reference-rival", str(problem.reference.resolve()), "Model")
+        rival = options.rival
+    else:
+        rival = read_solution(problem.reference, name="reference", stage="reference")
+    return Entry(f"{rival.name}-rival", str(rival.path), rival.sha256, rival.class_name)
 
 
 def _axes(workloads: list[Workload]) -> dict[str, dict[str, Any]]:

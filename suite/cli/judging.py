@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from pathlib import Path
 
@@ -25,12 +26,21 @@ from suite.runner import RunOptions, run
 from suite.solution import Solution, SolutionFileError, find_solutions, select_solution
 from suite.tables import board_tables, check_table, samples_table
 
+
+def _finite(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """A range check lets NaN through."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds.")
+    return value
+
+
 TIMEOUT_OPTION = click.option(
     "--timeout",
     "timeout_s",
     type=click.FloatRange(min=1, max=86_400),
     default=60.0,
     show_default=True,
+    callback=_finite,
     help="Seconds that one step of a solution may take, compilation included.",
 )
 DEVICE_OPTION = click.option(

@@ -24,7 +24,7 @@ class Workers:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._ready: dict[str, WorkerProcess] = {}
+        self._ready: dict[Entry, WorkerProcess] = {}
         self._start(plan.entries[0])
         if plan.benches:
             self._start(plan.rival)
@@ -34,7 +34,7 @@ class Workers:
 
         Where there is no clock to disturb, the next entry's worker starts at the same time.
         """
-        worker = self._ready.pop(entry.name, None) or self._spawn(entry, prefix)
+        worker = self._ready.pop(entry, None) or self._spawn(entry, prefix)
         if self._plan.device == "cpu":
             following = self._plan.entries.index(entry) + 1
             for waiting in self._plan.entries[following : following + 1]:
@@ -48,7 +48,7 @@ class Workers:
         self._ready.clear()
 
     def _start(self, entry: Entry) -> None:
-        self._ready[entry.name] = self._spawn(entry)
+        self._ready[entry] = self._spawn(entry)
 
     def _spawn(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         log = Path(self._plan.log_folder) / f"{entry.name}.log"

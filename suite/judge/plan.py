@@ -17,6 +17,8 @@ class Entry:
 
     name: str
     path: str
+    sha256: str
+    """Of the file when the run was planned: what is judged must be what is recorded."""
     class_name: str = "ModelNew"
 
 

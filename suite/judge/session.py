@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -104,6 +105,10 @@ class Session:
             worker.close()
 
     def _start(self, entry: Entry, worker: WorkerProcess) -> None:
+        if hashlib.sha256(worker.solution.read_bytes()).hexdigest() != entry.sha256:
+            raise UnfitError(
+                Status.REJECTED, "rule 'one file': it changed between the start of the run and its turn"
+            )
         card = pretend_card() if self._plan.device == "cpu" else None
         path = str(worker.solution)
         worker.request("start", self._plan.timeout_s, path=path, class_name=entry.class_name, card=card)
@@ -213,7 +218,7 @@ class Session:
     def _audit(self, entry: Entry, axes: dict[str, Any], latency_ms: float) -> dict[str, Any]:
         """The second clock's word on a result that has just been measured."""
         for prefix in (ncu_prefix, None) if has_ncu() else (None,):
-            worker = self._spawn(Entry(f"{entry.name}-audit", entry.path, entry.class_name), prefix)
+            worker = self._spawn(dataclasses.replace(entry, name=f"{entry.name}-audit"), prefix)
             under_ncu = prefix is not None
             try:
                 audited = audit(

@@ -219,6 +219,14 @@ def test_a_full_disk(root, monkeypatch):
     assert outcome.stderr.splitlines()[-1] == ("Error: results.jsonl: wrote 3 of 90 bytes; is the disk full?")
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1"])
+def test_a_timeout_is_a_number_of_seconds(tiny_root, monkeypatch, seconds):
+    monkeypatch.chdir(tiny_root)
+    outcome = bench(*RUN, "--timeout", seconds)
+    assert outcome.exit_code == 2
+    assert "Invalid value for '--timeout'" in outcome.stderr
+
+
 def test_all_passed(root):
     outcome = bench(*RUN)
     assert outcome.exit_code == 0

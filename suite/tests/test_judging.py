@@ -83,6 +83,17 @@ def test_the_log_of_a_failed_solution_holds_its_whole_output(tiny_root: Path) ->
     assert "ValueError: not today" in text
 
 
+def test_a_file_that_changes_after_the_start_of_the_run_is_rejected(tiny_root: Path) -> None:
+    problem = find_problem(tiny_root, "row_argmin")
+    path = tiny_root / "changing.py"
+    path.write_text(RIGHT.read_text())
+    solution = read_solution(path)
+    path.write_text(RIGHT.read_text() + "# another file now\n")
+    (result,) = run(tiny_root, problem, [solution], RunOptions("cpu", ("small",)), lambda _: None)
+    assert result.status is Status.REJECTED
+    assert result.reason == "rule 'one file': it changed between the start of the run and its turn"
+
+
 def test_the_interpreter_reports_no_latency(tiny_root: Path) -> None:
     right = tiny_root / "solutions" / "row_argmin" / "tests_right.py"
     result = judge(tiny_root, [right], RunOptions("cpu"))["tests_right"]

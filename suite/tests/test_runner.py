@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import re
 
@@ -66,15 +67,23 @@ def test_quick_takes_the_first_few_checks_on_a_cpu(plan, problem):
     assert list(plan("cpu", quick=True).checks) == ["check_0", "check_1", "check_2", "check_3"]
 
 
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_a_plan_says_what_the_judge_needs(plan, tiny_root, monkeypatch):
     monkeypatch.setattr(runner, "used_memory_mb", lambda: {"GPU-1": 512})
     planned = plan("cuda", timeout_s=7.5)
+    reference = tiny_root / "problems" / "row_argmin" / "reference.py"
+    right = tiny_root / "solutions" / "row_argmin" / "tests_right.py"
     assert planned.folder == str(tiny_root / "problems" / "row_argmin")
     assert planned.device == "cuda"
     assert planned.entries == (
-        Entry("reference", f"{tiny_root}/problems/row_argmin/reference.py", "Model"),
-        Entry("tests_right", f"{tiny_root}/solutions/row_argmin/tests_right.py", "ModelNew"),
+        Entry("reference", str(reference), sha256_of(reference), "Model"),
+        Entry("tests_right", str(right), sha256_of(right), "ModelNew"),
     )
+    assert planned.rival == Entry("reference-rival", str(reference), sha256_of(reference), "Model")
+    assert not planned.rival_is_judged
     assert planned.benches == {"seed": {"rows": 65536, "cols": 4096}}
     assert planned.timeout_s == 7.5
     assert planned.log_folder == str(tiny_root / "reports" / "logs" / "run-1")
