@@ -157,7 +157,7 @@ def _speedup(row: Row) -> str:
     if row.speedup is None or row.speedup_ci is None:
         return _number(row.speedup, ".2f")
     low, high = row.speedup_ci
-    return f"{row.speedup:.2f} +-{(high - low) / 2:.2f}"
+    return f"{row.speedup:.2f} +-{(high - low) / 2:.3f}"
 
 
 def _number(value: float | None, form: str) -> str:

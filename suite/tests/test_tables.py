@@ -61,7 +61,7 @@ def test_the_board_shows_latency_and_what_follows_from_it():
 def test_a_speedup_from_pairs_shows_half_the_width_of_its_interval():
     reference = tuple(3.0 + 0.2 * (index % 2) for index in range(30))
     ((_, table),) = tables([fake_result(samples_ms=(2.0,) * 30, reference_samples_ms=reference)])
-    assert column(table, "speedup") == ["1.55 +-0.05"]
+    assert column(table, "speedup") == ["1.55 +-0.050"]
 
 
 def test_columns_that_hold_nothing_are_left_out():

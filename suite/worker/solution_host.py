@@ -96,7 +96,7 @@ class SolutionHost:
         self._inputs, self._outputs = [], []
         self._buffers.close()
         if self._device.type == "cuda":
-            # A worker lives through many workloads; what it cached for one counts against the memory of the next.
+            # A worker lives through many workloads: what one leaves cached weighs on the memory of the next.
             torch.cuda.empty_cache()
         return {}
 
