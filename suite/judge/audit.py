@@ -65,6 +65,7 @@ def audit(
     method = "ncu" if under_ncu else "kernel_timestamps"
     claimed_ms: list[float] = []
     try:
+        worker.request("hello", 2 * timeout_s)
         worker.request("start", timeout_s, path=str(worker.solution), class_name=class_name, card=None)
         for turn in range(CALLS + 1):
             case = truth.fresh_case("audit", axes, exchange)

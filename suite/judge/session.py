@@ -5,6 +5,7 @@ Events, one JSON object a line: `environment`, then per solution `progress` and 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import hashlib
@@ -31,6 +32,7 @@ from suite.worker.clock import ColdClock
 Emit = Callable[[dict[str, Any]], None]
 
 PRETEND_CARD = gpus.RTX_4090
+IMPORT_TIMEOUT_S = 120.0
 FRESH_CHECKS = 2  # calls of each check workload, each with inputs of its own
 
 
@@ -109,6 +111,8 @@ class Session:
             raise UnfitError(
                 Status.REJECTED, "rule 'one file': it changed between the start of the run and its turn"
             )
+        # Importing torch on a busy machine takes longer than a step of a solution may.
+        worker.request("hello", max(self._plan.timeout_s, IMPORT_TIMEOUT_S))
         card = pretend_card() if self._plan.device == "cpu" else None
         path = str(worker.solution)
         worker.request("start", self._plan.timeout_s, path=path, class_name=entry.class_name, card=card)
@@ -156,12 +160,16 @@ class Session:
         bench = Bench(
             solution, rival, self._truth, exchange, self._card, workload, axes, limits, *self._clock_facts()
         )
-        measurement = bench.measure()
-        for side in (solution, rival):
-            side.attached.detach()
-            side.attached.outputs = []
-        del bench  # it holds the inputs
-        exchange.release()
+        try:
+            measurement = bench.measure()
+            solution.attached.detach()
+        finally:
+            # The rival lives on: what it still maps would stay allocated beside the next workload.
+            with contextlib.suppress(WorkerFailedError):
+                rival.attached.detach()
+            solution.attached.outputs, rival.attached.outputs = [], []
+            del bench  # it holds the inputs
+            exchange.release()
         fields = self._timed(axes, measurement)
         if self._plan.audit:
             audited = self._audit(entry, axes, fields["latency_ms"])

@@ -2,6 +2,7 @@
 
 Requests (judge to worker) carry `seq` and `op`:
 
+- `hello`: answered as soon as torch and Triton are imported.
 - `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
 - `init`: `init_inputs`. Builds the model.
 - `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.

@@ -52,6 +52,7 @@ class SolutionHost:
             BaseException: whatever the solution raised.
         """
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "hello": lambda _request: {},
             "start": self._start,
             "init": self._init,
             "attach": self._attach,
