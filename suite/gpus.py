@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +256,26 @@ def by_slug(slug: str) -> GpuSpec | None:
         if slug == gpu.slug or slug in map(slugify, gpu.names):
             return gpu
     return None
+
+
+def torch_properties(gpu: GpuSpec) -> dict[str, Any]:
+    """The card in the words of `torch.cuda.get_device_properties`, for a machine that has none.
+
+    The memory is that of the reference card, an RTX 4090, whatever the card: nothing here depends on it.
+    """
+    major, minor = gpu.compute_capability
+    return {
+        "name": gpu.names[0],
+        "major": major,
+        "minor": minor,
+        "multi_processor_count": gpu.sm_count,
+        "total_memory": 24 * 10**9,
+        "L2_cache_size": gpu.l2_cache_mb << 20,
+        "shared_memory_per_block": 48 << 10,
+        "shared_memory_per_block_optin": gpu.smem_per_block_kb << 10,
+        "shared_memory_per_multiprocessor": gpu.smem_per_sm_kb << 10,
+        "regs_per_multiprocessor": gpu.registers_per_sm,
+        "max_threads_per_multi_processor": gpu.warps_per_sm * 32,
+        "warp_size": 32,
+        "clock_rate": gpu.boost_clock_mhz * 1000,
+    }

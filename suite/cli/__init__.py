@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
 from suite.cli.reading_verbs import list_verb, report_verb
@@ -19,10 +20,20 @@ def main() -> None:
       bench list
       bench run --problem argmin
       bench run --problem argmin --solution my_kernel.py --workload seed
+      bench inspect --problem argmin --solution my_kernel.py --gpu rtx-4090
       bench submit my_kernel.py --problem argmin --author ada
       bench report --open
     """
 
 
-for verb in (list_verb, run_verb, submit_verb, compare_verb, report_verb, calibrate_verb, doctor_verb):
+for verb in (
+    list_verb,
+    run_verb,
+    inspect_verb,
+    submit_verb,
+    compare_verb,
+    report_verb,
+    calibrate_verb,
+    doctor_verb,
+):
     main.add_command(verb)

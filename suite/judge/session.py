@@ -38,23 +38,7 @@ FRESH_CHECKS = 2  # calls of each check workload, each with inputs of its own
 
 def pretend_card() -> dict[str, Any]:
     """The RTX 4090 in the words of `torch.cuda.get_device_properties`, for the interpreter."""
-    gpu = PRETEND_CARD
-    major, minor = gpu.compute_capability
-    return {
-        "name": gpu.names[0],
-        "major": major,
-        "minor": minor,
-        "multi_processor_count": gpu.sm_count,
-        "total_memory": 24 * 10**9,
-        "L2_cache_size": gpu.l2_cache_mb << 20,
-        "shared_memory_per_block": 48 << 10,
-        "shared_memory_per_block_optin": gpu.smem_per_block_kb << 10,
-        "shared_memory_per_multiprocessor": gpu.smem_per_sm_kb << 10,
-        "regs_per_multiprocessor": gpu.registers_per_sm,
-        "max_threads_per_multi_processor": gpu.warps_per_sm * 32,
-        "warp_size": 32,
-        "clock_rate": gpu.boost_clock_mhz * 1000,
-    }
+    return gpus.torch_properties(PRETEND_CARD)
 
 
 class Spawn(Protocol):

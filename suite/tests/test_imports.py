@@ -23,13 +23,18 @@ LAYERS = (
     {"judge", "rows", "runner", "submission"},
     {"calibration", "leaderboard"},
     {"benchmarks", "report", "tables"},
-    {"benchmark_sources", "replay"},
+    {"analysis", "benchmark_sources", "replay"},
     {"cli", "pytest_plugin"},
     {"__main__"},
 )
 HEAVY = {"torch", "triton"}
 BANNED_WORDS = {"efficiency", "gbps", "perf", "score", "scores"}
-FILE_LOADERS = {"suite/judge/truth.py", "suite/worker/solution_host.py"}
+FILE_LOADERS = {
+    "suite/analysis/child/session.py",
+    "suite/judge/truth.py",
+    "suite/worker/solution_host.py",
+}
+CHILDREN = r"suite\.(judge|worker|analysis\.child)\b"  # they run in processes of their own
 
 
 def module_of(path: Path) -> str:
@@ -40,7 +45,7 @@ def module_of(path: Path) -> str:
 PATHS = [path for path in sorted((ROOT / "suite").rglob("*.py")) if "tests" not in path.parts]
 TREES = {module_of(path): ast.parse(path.read_text(encoding="utf-8"), str(path)) for path in PATHS}
 FILES = {module_of(path): path.relative_to(ROOT).as_posix() for path in PATHS}
-HOST = [name for name in TREES if not re.match(r"suite\.(judge|worker)\b", name)] + ["suite.judge.plan"]
+HOST = [name for name in TREES if not re.match(CHILDREN, name)] + ["suite.judge.plan"]
 
 
 def walk(node: ast.AST, *, inside_functions: bool) -> Iterator[ast.AST]:
@@ -144,7 +149,7 @@ def test_the_host_imports_neither_torch_nor_triton(module):
 
 @pytest.mark.parametrize("module", sorted(HOST))
 def test_of_judge_and_worker_the_host_knows_the_plan_alone(module):
-    others = {name for name in ANYWHERE[module] if re.match(r"suite\.(judge|worker)\b", name)}
+    others = {name for name in ANYWHERE[module] if re.match(CHILDREN, name)}
     assert others <= {"suite.judge.plan"}
 
 
@@ -164,7 +169,7 @@ def test_problems_solutions_and_tests_are_never_imported_by_name(module):
     assert not any(name.startswith("suite.tests") for name in ANYWHERE[module])
 
 
-def test_two_modules_load_files():
+def test_three_modules_load_files():
     users = {
         FILES[module]
         for module, tree in TREES.items()

@@ -1,0 +1,1 @@
+"""The process that runs an untrusted solution on tensors without data; the host never imports this."""

@@ -1,0 +1,206 @@
+"""What the terminal shows of inspections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suite.analysis.facts import Built
+from suite.analysis.inspection import Inspection, LaunchReport, Roof
+from suite.analysis.sass import Access
+from suite.tables import Table
+
+WIDEST_BYTES = 16
+"""What one thread moves at most with one instruction on every card up to Hopper."""
+WORTH_WIDENING = 4
+"""Loads of 4 bytes at one line: so many fill one of 16."""
+
+
+def launches_table(inspection: Inspection) -> Table:
+    """One row a kind of launch: grid, resources, and how the card takes it."""
+    headers = (
+        "#", "kernel", "line", "times", "grid", "programs", "threads", "registers", "spills", "shared",
+        "fits", "occupancy", "limited by", "waves", "tail",
+    )  # fmt: skip
+    rows = tuple(
+        (
+            str(number),
+            report.launch.kernel + (" (tuning)" if report.launch.candidate else ""),
+            _text(report.launch.line),
+            str(report.times),
+            _grid(report),
+            str(_programs(report)),
+            *_resources(report),
+            fits_text(report),
+            f"{report.occupancy.fraction:.0%}" if report.occupancy else "",
+            ", ".join(report.occupancy.limits) if report.occupancy else "",
+            f"{report.waves.count:.2f}" if report.waves else "",
+            f"{report.waves.tail:.0%}" if report.waves else "",
+        )
+        for number, report in enumerate(inspection.reports, 1)
+    )
+    right = {"#", "line", "times", *headers[5:10], "occupancy", "waves", "tail"}
+    return Table(headers, rows, frozenset(right))
+
+
+def code_table(inspection: Inspection) -> Table:
+    """One row a kind of launch: what was compiled, and the instructions that came out."""
+    headers = (
+        "#",
+        "kernel",
+        "constants",
+        "warps",
+        "stages",
+        "global loads",
+        "global stores",
+        "tensor cores",
+        "local",
+    )
+    rows = []
+    for number, report in enumerate(inspection.reports, 1):
+        if report.built is not None:
+            launch, sass = report.launch, report.built.sass
+            rows.append(
+                (
+                    str(number),
+                    launch.kernel,
+                    " ".join(f"{name}={value}" for name, value in launch.constants.items()),
+                    str(launch.options.num_warps),
+                    str(launch.options.num_stages),
+                    _widths(sass.accesses, loads=True) + (" and bulk copies" if sass.bulk_copies else ""),
+                    _widths(sass.accesses, loads=False),
+                    ", ".join(f"{count} {opcode}" for opcode, count in sass.tensor_cores.items()),
+                    str(sass.local) if sass.local else "",
+                )
+            )
+    return Table(headers, tuple(rows), frozenset(("#", "warps", "stages", "local")))
+
+
+def totals_table(inspections: Sequence[Inspection]) -> Table:
+    """One row a solution and precision class: what it launches, allocates, and could reach."""
+    headers = (
+        "solution", "launches", "torch operations", "intermediates MB", "declared MB", "declared GFLOP",
+        "class", "memory ms", "compute ms", "speed of light ms", "bound", "fits",
+    )  # fmt: skip
+    rows = []
+    for inspection in inspections:
+        for roof in inspection.roofs or (None,):
+            rows.append((inspection.solution, *_totals(inspection), *_roof(roof), _fits(inspection)))
+    right = {*headers[1:2], *headers[3:6], *headers[7:10]}
+    return Table(headers, tuple(rows), frozenset(right))
+
+
+def card_table(inspections: Sequence[Inspection]) -> Table:
+    """One row a launch of each solution: what a card that is not here would make of it."""
+    headers = (
+        "solution",
+        "kernel",
+        "times",
+        "grid",
+        "registers",
+        "shared",
+        "occupancy",
+        "limited by",
+        "fits",
+    )
+    rows: list[tuple[str, ...]] = []
+    for inspection in inspections:
+        for report in inspection.reports:
+            if not report.launch.candidate:
+                registers, shared = _resources(report)[1], _resources(report)[3]
+                fraction = f"{report.occupancy.fraction:.0%}" if report.occupancy else ""
+                limits = ", ".join(report.occupancy.limits) if report.occupancy else ""
+                row = (
+                    inspection.solution,
+                    report.launch.kernel,
+                    str(report.times),
+                    _grid(report),
+                    registers,
+                    shared,
+                )
+                rows.append((*row, fraction, limits, fits_text(report)))
+        if not inspection.reports:
+            rows.append((inspection.solution, *[""] * 7, inspection.failure or "launches no Triton kernel"))
+    return Table(headers, tuple(rows), frozenset(("times", "registers", "shared", "occupancy")))
+
+
+def advice(inspection: Inspection) -> list[str]:
+    """Narrow global loads, each with its line and what keeps it narrow as far as that can be told."""
+    found: dict[str, None] = {}
+    for report in inspection.reports:
+        for access in report.built.sass.accesses if report.built and not report.launch.candidate else ():
+            if access.kind != "store" and access.width_bytes == 4 and access.count >= WORTH_WIDENING:
+                found[f"{report.launch.kernel}{_narrow(access, report)}"] = None
+    return list(found)
+
+
+def fits_text(report: LaunchReport) -> str:
+    """ "yes", or why the card refuses a launch."""
+    return "; ".join(report.problems) or "yes"
+
+
+def _narrow(access: Access, report: LaunchReport) -> str:
+    where = f", line {access.line}" if access.line else ""
+    text = f"{where}: {access.count} loads of 4 bytes"
+    if access.neighbours * access.width_bytes < WIDEST_BYTES:
+        return f"{text}; a thread's values are {access.neighbours} in a row, a load of 16 bytes needs 4"
+    odd = [a.name for a in report.launch.arguments if a.specialization == ""]
+    why = f" (not known to be multiples of 16: {', '.join(odd)})" if odd else ""
+    return f"{text}, {access.neighbours} in a row a thread: one of 16 bytes would do, were it aligned{why}"
+
+
+def _widths(accesses: tuple[Access, ...], *, loads: bool) -> str:
+    counts: dict[tuple[str, int], int] = {}
+    for access in accesses:
+        if (access.kind != "store") == loads:
+            key = (" async" if access.kind == "copy to shared" else "", access.width_bytes)
+            counts[key] = counts.get(key, 0) + access.count
+    return ", ".join(f"{count} x {width} B{how}" for (how, width), count in counts.items())
+
+
+def _resources(report: LaunchReport) -> tuple[str, str, str, str]:
+    """Threads, registers, spilled bytes, bytes of shared memory."""
+    built: Built | None = report.built
+    if built is None:
+        return (str(report.launch.options.num_warps * 32), "", "", "")
+    return (str(built.num_warps * 32), str(built.registers), str(built.spill_bytes), str(built.smem_bytes))
+
+
+def _grid(report: LaunchReport) -> str:
+    x, y, z = report.launch.grid
+    return " x ".join(map(str, (x, y, z) if z > 1 else (x, y) if y > 1 else (x,)))
+
+
+def _programs(report: LaunchReport) -> int:
+    x, y, z = report.launch.grid
+    return x * y * z
+
+
+def _totals(inspection: Inspection) -> tuple[str, str, str, str, str]:
+    launches, work = inspection.launches, inspection.work
+    trials = sum(report.times for report in inspection.reports if report.launch.candidate)
+    operations = launches.torch_operations if launches else {}
+    return (
+        str(len(launches.order) - trials) if launches else "",
+        ", ".join(f"{count} {name}" for name, count in operations.items()),
+        f"{launches.intermediate_bytes / 1e6:.3f}" if launches else "",
+        f"{work.bytes_moved / 1e6:.1f}" if work else "",
+        f"{work.flops / 1e9:.1f}" if work else "",
+    )
+
+
+def _roof(roof: Roof | None) -> tuple[str, str, str, str, str]:
+    if roof is None:
+        return ("", "", "", "", "")
+    times = (roof.memory_ms, roof.compute_ms, max(roof.memory_ms, roof.compute_ms))
+    memory, compute, light = (f"{time_ms:.4f}" for time_ms in times)
+    return (roof.precision or "", memory, compute, light, roof.bound)
+
+
+def _fits(inspection: Inspection) -> str:
+    if inspection.failure:
+        return "unknown"
+    return "yes" if inspection.fits else "no"
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)

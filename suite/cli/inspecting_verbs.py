@@ -1,0 +1,137 @@
+"""`bench inspect`: what a solution would do on a card that is not here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import click
+
+from suite.analysis.inspection import Inspection, inspect, to_json
+from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
+from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem_option, show_table
+from suite.cli.judging import select
+from suite.gpus import GPUS, RTX_4090, GpuSpec, by_slug
+from suite.names import did_you_mean
+from suite.problem import SEED, Problem, UnknownNameError, Workload, find_problem
+from suite.solution import Solution
+
+ALIASES = {"4090": "rtx-4090", "h100": "h100-sxm", "a100": "a100-sxm-80gb"}
+"""The common product of a name that several share."""
+AT_ONCE = 2
+"""A child loads torch, so it takes seconds and half a gigabyte."""
+
+
+def find_card(name: str) -> GpuSpec:
+    """The card that `--gpu` means.
+
+    Raises:
+        UnknownNameError: we know none of that name.
+    """
+    gpu = by_slug(ALIASES.get(name.lower(), name.lower()))
+    if gpu is None:
+        names = [gpu.slug for gpu in GPUS]
+        raise UnknownNameError(f"we have no datasheet of a GPU {name!r}{did_you_mean(name, names)}")
+    return gpu
+
+
+@click.command("inspect")
+@problem_option()
+@click.option(
+    "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all but the reference."
+)
+@click.option("--workload", default=SEED, show_default=True, help="Whose shapes.")
+@click.option("--gpu", "card", default=RTX_4090.slug, show_default=True, help="A card by its short name.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(allow_dash=True, dir_okay=False),
+    help="Also write JSON lines here, one a solution.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1, max=3600),
+    default=120.0,
+    show_default=True,
+    help="Seconds that one solution may take, compilation included.",
+)
+def inspect_verb(
+    problem_name: str,
+    names: tuple[str, ...],
+    workload: str,
+    card: str,
+    json_path: str | None,
+    timeout_s: float,
+) -> None:
+    """Say what solutions launch and whether a card takes it, without a GPU and without running a kernel.
+
+    Follows a solution on tensors that have a size and no data, compiles each launch for the named card and
+    reads the machine code. Exit code 1 when a launch does not fit or does not compile, or when a solution
+    cannot be followed.
+
+    \b
+    Examples:
+      bench inspect --problem argmin
+      bench inspect --problem matmul_large_k --solution my_kernel.py --gpu h200
+      bench inspect --problem argmax --solution final --workload last_dim --json -
+    """
+    with plain_errors():
+        root = checkout()
+        problem = find_problem(root, problem_name)
+        shapes, gpu = problem.workload(workload), find_card(card)
+        solutions = select(root, problem, names)
+        if not names:
+            solutions = [solution for solution in solutions if solution.stage != "reference"]
+        done = []
+        with click.open_file(json_path or "/dev/null", "w") as sink:
+            for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s):
+                click.echo(json.dumps(to_json(inspection)), file=sink)
+                if json_path != "-":
+                    show_inspection(inspection)
+                done.append(inspection)
+        if json_path != "-":
+            click.echo(f"\n{problem.name} on {gpu.name}, workload {workload}")
+            show_table(totals_table(done))
+    if not all(inspection.fits for inspection in done):
+        sys.exit(EXIT_FAILED)
+
+
+def inspect_all(
+    problem: Problem,
+    workload: Workload,
+    solutions: Iterable[Solution],
+    gpu: GpuSpec,
+    timeout_s: float = 120.0,
+) -> Iterator[Inspection]:
+    """Inspections in the order of `solutions`, a few at a time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(lambda solution: inspect(problem, workload, solution, gpu, timeout_s), solutions)
+
+
+def show_inspection(inspection: Inspection) -> None:
+    """The tables of one solution."""
+    click.echo(f"\n{inspection.solution}")
+    if inspection.reports:
+        show_table(launches_table(inspection))
+        click.echo()
+        show_table(code_table(inspection))
+    for text in advice(inspection):
+        click.echo(f"- {text}")
+    if inspection.failure:
+        click.echo(f"failed: {inspection.failure}")
+    elif not inspection.reports:
+        click.echo("launches no Triton kernel")
+
+
+def show_card_columns(problem: Problem, solutions: Iterable[Solution]) -> None:
+    """Where latencies cannot be had: how an RTX 4090 would take each solution's launches on seed."""
+    inspections = list(inspect_all(problem, problem.workload(SEED), solutions, RTX_4090))
+    if inspections:
+        click.echo(f"\non an {RTX_4090.name}, workload {SEED}, from the compiled code")
+        show_table(card_table(inspections))
+    for inspection in inspections:
+        if not inspection.fits:
+            note(f"warning: {inspection.solution} would not run there")
