@@ -54,7 +54,7 @@ def read_solution(path: Path, *, name: str | None = None, stage: str = "submitte
         path=path.resolve(),
         stage=stage,
         sha256=hashlib.sha256(source).hexdigest(),
-        author=header.get("author") or _author_of(path, stage),
+        author=_author_of(path, stage, header),
         idea=header.get("idea"),
         class_name="Model" if stage == "reference" else "ModelNew",
     )
@@ -83,8 +83,8 @@ def find_solutions(root: Path, problem: Problem) -> list[Solution]:
         path = problem.folder / f"{stem}.py"
         if path.is_file():
             found.append(read_solution(path, stage=stage))
-    submitted = sorted((root / "solutions" / problem.name).glob("*.py"))
-    return found + [read_solution(path) for path in submitted]
+    submitted = sorted((root / "solutions" / problem.name).glob("[!.]*.py"))  # editors leave dot files
+    return found + [read_solution(path) for path in submitted if path.is_file()]
 
 
 def select_solution(root: Path, problem: Problem, name: str) -> Solution:
@@ -109,11 +109,16 @@ def select_solution(root: Path, problem: Problem, name: str) -> Solution:
     )
 
 
-def _author_of(path: Path, stage: str) -> str | None:
-    """Whose a file without an author line is; a submitted one is called <author>_<idea>.py."""
-    if stage != "submitted":
-        return "torch" if stage == "reference" else "tritonpeak"
-    return path.stem.split("_")[0] if path.parent.parent.name == "solutions" else None
+def _author_of(path: Path, stage: str, header: dict[str, str]) -> str | None:
+    """Whose a file is.
+
+    A submitted one is called <author>_<idea>.py: who submitted it counts, not what it says.
+    """
+    if stage == "submitted" and path.resolve().parent.parent.name == "solutions":
+        return path.stem.split("_")[0]
+    if "author" in header:
+        return header["author"]
+    return {"reference": "torch", "submitted": None}.get(stage, "tritonpeak")
 
 
 def require_solution_form(path: Path) -> None:
@@ -124,11 +129,14 @@ def require_solution_form(path: Path) -> None:
     """
     read_solution(path)
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        source = path.read_bytes()
+        source.decode()
+        tree = ast.parse(source, str(path))  # from bytes, as Python reads it: a byte-order mark is no mistake
     except UnicodeDecodeError as error:
         raise SolutionFileError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     except SyntaxError as error:
-        raise SolutionFileError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
+        line = f":{error.lineno}" if error.lineno else ""
+        raise SolutionFileError(f"{path}{line}: not Python: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes; expressions nested too deeply
         raise SolutionFileError(f"{path}: not Python: {error}") from error
     if not any(isinstance(node, ast.ClassDef) and node.name == "ModelNew" for node in tree.body):

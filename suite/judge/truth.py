@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ import torch
 
 from suite.judge.compare import Tolerance
 from suite.judge.exchange import Exchange
+from suite.roofline import PRECISIONS
+
+PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")
+EDGE_CASE_KEYS = {"name", "axes", "init_inputs", "inputs", "expects"}
 
 
 class ProblemError(Exception):
@@ -41,6 +46,8 @@ class Case:
     axes: dict[str, Any]
     init_inputs: list[Any]
     inputs: list[torch.Tensor]
+    expects: str = "reference"
+    """What the problem says of the reference: "reference", it returns; else the exception that it raises."""
 
 
 def load_module(path: Path) -> ModuleType:
@@ -60,7 +67,9 @@ class Truth:
         self._reference = load_module(folder / "reference.py")
         self._inputs = load_module(folder / "inputs.py")
         self._device = device
-        self.tolerance: Tolerance = self._inputs.TOLERANCE
+        _require_names(self._reference, ("Model",))
+        _require_names(self._inputs, PARTS)
+        self.tolerance: Tolerance = _checked_tolerance(self._inputs.TOLERANCE)
 
     def work(self, axes: dict[str, Any]) -> tuple[int, int]:
         """(bytes moved, flops) of a workload."""
@@ -70,34 +79,46 @@ class Truth:
         """A workload with inputs that nobody has seen, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
         with self._on_device(exchange):
-            inputs = list(self._inputs.get_inputs(**axes))
+            inputs = _checked_tensors(f"get_inputs of {name!r}", self._inputs.get_inputs(**axes))
         return Case(name, axes, list(self._inputs.get_init_inputs(**axes)), exchange.publish(inputs))
 
     def edge_cases(self, exchange: Exchange) -> list[Case]:
         """The problem's edge cases, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
         with self._on_device(exchange):
-            cases = list(self._inputs.edge_cases())
+            cases = [_checked_edge_case(case) for case in self._inputs.edge_cases()]
+        if not cases:
+            raise ProblemError("edge_cases() is empty; a problem names what its solutions trip over")
         return [
             Case(
-                f"edge case {c['name']!r}",
-                c["axes"],
-                list(c["init_inputs"]),
-                exchange.publish(list(c["inputs"])),
+                f"edge case {case['name']!r}",
+                case["axes"],
+                list(case["init_inputs"]),
+                exchange.publish(list(case["inputs"])),
+                case["expects"],
             )
-            for c in cases
+            for case in cases
         ]
 
     @torch.no_grad()
     def expected(self, case: Case) -> Expected:
-        """What the reference makes of a case; for problems with a tolerance, in float64."""
-        model = self._model(case)
+        """What the reference makes of a case; for problems with a tolerance, in float64.
+
+        Raises:
+            ProblemError: it does not do what the problem says of it.
+        """
         try:
-            outputs = _as_list(model(*case.inputs))
+            outputs = _checked_tensors("Model.forward", _as_list(self._model(case)(*case.inputs)))
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
-            return Expected([], [], type(error).__name__)
+            found = type(error).__name__
+            if found != case.expects:
+                due = "return" if case.expects == "reference" else f"raise {case.expects}"
+                raise ProblemError(
+                    f"{case.name}: the reference must {due}, but raised {found}: {error}"
+                ) from error
+            return Expected([], [], found)
+        if case.expects != "reference":
+            raise ProblemError(f"{case.name}: the reference must raise {case.expects}, but returned")
         if self.tolerance == "exact":
             return Expected(outputs, outputs)
         return Expected(outputs, self.exact_outputs(case))
@@ -120,6 +141,43 @@ class Truth:
     def _on_device(self, exchange: Exchange):  # type: ignore[no-untyped-def]  # noqa: ANN202
         with exchange.allocating_inputs(), torch.device(self._device):
             yield
+
+
+def _require_names(module: ModuleType, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not hasattr(module, name):
+            raise ProblemError(f"{module.__file__}: {name} is missing")
+
+
+def _checked_tolerance(value: Any) -> Tolerance:
+    if value == "exact":
+        return "exact"
+    if (
+        isinstance(value, dict)
+        and value
+        and set(value) <= set(PRECISIONS)
+        and all(isinstance(bound, float) and 0 < bound < math.inf for bound in value.values())
+    ):
+        return value
+    raise ProblemError(
+        f"TOLERANCE must be 'exact' or the largest error of each admitted class ({', '.join(PRECISIONS)}), "
+        f"tightest first, found {value!r}"
+    )
+
+
+def _checked_tensors(where: str, values: Any) -> list[torch.Tensor]:
+    for value in values:
+        if not isinstance(value, torch.Tensor):
+            raise ProblemError(f"{where} must give tensors, found {type(value).__name__}")
+    return list(values)
+
+
+def _checked_edge_case(case: Any) -> dict[str, Any]:
+    if not isinstance(case, dict) or set(case) != EDGE_CASE_KEYS:
+        found = sorted(case) if isinstance(case, dict) else type(case).__name__
+        raise ProblemError(f"an edge case must have the keys {sorted(EDGE_CASE_KEYS)}, found {found}")
+    _checked_tensors(f"edge case {case['name']!r}", case["inputs"])
+    return case
 
 
 def _as_list(value: Any) -> list[torch.Tensor]:
