@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 _LINE = re.compile(r'//## File "([^"]*)", line (\d+)')
-_INSTRUCTION = re.compile(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)\s*([^;]*);")
+_INSTRUCTION = re.compile(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Za-z0-9_.]*)\s*([^;]*);")
 _ADDRESS = re.compile(r"\[(U?R\w+(?:\.\w+)*)(?:\+(?:UR\w+|(-?0x[0-9a-f]+)))?\]")
 
 # Modifiers that name a width in bytes; an opcode without one moves 4. LTC128B and the like are cache hints.

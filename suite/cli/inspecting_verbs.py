@@ -16,6 +16,7 @@ from suite.cli.judging import select
 from suite.gpus import GPUS, RTX_4090, GpuSpec, by_slug
 from suite.names import did_you_mean
 from suite.problem import SEED, Problem, UnknownNameError, Workload, find_problem
+from suite.result import Result, Status
 from suite.solution import Solution
 
 ALIASES = {"4090": "rtx-4090", "h100": "h100-sxm", "a100": "a100-sxm-80gb"}
@@ -126,9 +127,11 @@ def show_inspection(inspection: Inspection) -> None:
         click.echo("launches no Triton kernel")
 
 
-def show_card_columns(problem: Problem, solutions: Iterable[Solution]) -> None:
-    """Where latencies cannot be had: how an RTX 4090 would take each solution's launches on seed."""
-    inspections = list(inspect_all(problem, problem.workload(SEED), solutions, RTX_4090))
+def show_card_columns(problem: Problem, solutions: Iterable[Solution], results: Iterable[Result]) -> None:
+    """Where latencies cannot be had: how an RTX 4090 would take the launches of what passed, on seed."""
+    failed = {result.solution for result in results if result.status is not Status.PASSED}
+    passed = [s for s in solutions if s.name not in failed and s.stage != "reference"]
+    inspections = list(inspect_all(problem, problem.workload(SEED), passed, RTX_4090))
     if inspections:
         click.echo(f"\non an {RTX_4090.name}, workload {SEED}, from the compiled code")
         show_table(card_table(inspections))

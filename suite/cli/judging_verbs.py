@@ -11,6 +11,7 @@ import click
 
 from suite import ab, store
 from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem_option, show_table
+from suite.cli.inspecting_verbs import show_card_columns
 from suite.cli.judging import (
     DEVICE_OPTION,
     TIMEOUT_OPTION,
@@ -82,6 +83,8 @@ def run_verb(
         results = judge(root, problem, solutions, options, json_path, save=not no_save)
     if json_path != "-":
         show(root, problem, results, samples=samples)
+        if options.device == "cpu":
+            show_card_columns(problem, solutions, results)
     exit_unless_all_passed(solutions, results)
 
 
@@ -112,6 +115,8 @@ def submit_verb(
         if not results or any(result.status is not Status.PASSED for result in results):
             note(f"not submitted: {file} did not pass")
             sys.exit(EXIT_FAILED)
+        if options.device == "cpu":
+            show_card_columns(problem, [submission.solution], results)
         accept(submission)
         for result in results:
             store.append(root / "reports" / "results", result)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from conftest import copy_tiny
 from suite import cli, doctor, store
-from suite.cli import judging
+from suite.cli import judging, judging_verbs
 from suite.result import Status, from_json
 from suite.runner import JudgeError, Progress
 from suite.tests.fake_results import fake_result
@@ -38,6 +38,7 @@ def root(tiny_root, monkeypatch):
     """The small checkout as the current folder, in which every solution passes without a judge."""
     monkeypatch.chdir(tiny_root)
     monkeypatch.setattr(judging, "run", fake_run({}))
+    monkeypatch.setattr(judging_verbs, "show_card_columns", lambda *_: None)
     return tiny_root
 
 

@@ -13,6 +13,7 @@ from triton.backends.compiler import GPUTarget
 
 from suite.analysis import sass
 from suite.analysis.child.capture import Variant
+from suite.analysis.occupancy import RESERVED_SMEM_BYTES
 
 _BIN = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 _USAGE = re.compile(r"\b(REG|STACK|SHARED|LOCAL):(\d+)")
@@ -38,11 +39,16 @@ def build(variant: Variant, target: GPUTarget, folder: Path, file_name: str) -> 
     return {
         "registers": usage["REG"],
         "spill_bytes": max(usage["STACK"], usage["LOCAL"]),
-        "static_smem_bytes": usage["SHARED"],
+        "static_smem_bytes": max(0, usage["SHARED"] - _reserved_bytes(target)),
         "dynamic_smem_bytes": int(kernel.metadata.shared),
         "num_warps": int(kernel.metadata.num_warps),
         "sass": dataclasses.asdict(facts),
     }
+
+
+def _reserved_bytes(target: GPUTarget) -> int:
+    """From Hopper on the machine code counts what CUDA reserves of a block's shared memory as its own."""
+    return RESERVED_SMEM_BYTES if target.arch >= 90 else 0
 
 
 def _tool(name: str, *arguments: str) -> str:

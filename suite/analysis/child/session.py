@@ -20,7 +20,7 @@ from suite.analysis.child.meta import Bookkeeper, MetaCuda, NeedsValuesError
 Emit = Callable[..., None]
 MAX_TEXT = 600
 # How torch says that an operation has no answer without values.
-_META_COMPLAINTS = ("meta tensor", "'Meta' backend", "data-dependent", "Meta device")
+_META_COMPLAINTS = ("meta tensor", "'Meta' backend", "data-dependent", "Meta device", "register_meta")
 
 
 class Session:

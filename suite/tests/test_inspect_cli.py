@@ -1,0 +1,216 @@
+"""`bench inspect`: exit codes, messages, what goes where. Two tests follow and compile for real."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from suite import cli
+from suite.analysis.facts import Argument, Built, Launch, Launches, Options, Work
+from suite.analysis.inspection import Inspection, LaunchReport, Roof
+from suite.analysis.occupancy import Occupancy, Waves
+from suite.analysis.sass import Access, SassFacts
+from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
+from suite.cli import inspecting_verbs
+from suite.cli.inspecting_verbs import find_card, show_card_columns
+from suite.gpus import RTX_4090, by_slug
+from suite.problem import UnknownNameError, find_problem
+from suite.result import Status
+from suite.solution import find_solutions
+from suite.tests.fake_results import fake_result
+
+ROOT = Path(__file__).parents[2]
+
+LAUNCH = Launch(
+    kernel="k",
+    kernel_line=3,
+    line=20,
+    grid=(70, 2, 1),
+    constants={"BLOCK": "128"},
+    arguments=(
+        Argument("x_ptr", "*fp32", "D"),
+        Argument("stride", "i32", ""),
+        Argument("one", "constexpr", "=1"),
+    ),
+    options=Options(4, 3, 1, None),
+    candidate=False,
+    variant=0,
+)
+BUILT = Built(
+    40, 8, 0, 2048, 4, SassFacts(9, (Access("load", 4, 8, 12, 4),), {"HMMA.1688.F32.TF32": 2}, 1, 0)
+)
+REPORT = LaunchReport(LAUNCH, 3, 140, BUILT, (), Occupancy(12, 48, 1.0, ("warps",)), Waves(0.09, 0.09))
+FINE = Inspection(
+    problem="row_argmin",
+    workload="seed",
+    solution="mine",
+    gpu=RTX_4090,
+    work=Work(10**9, 2 * 10**9, ("fp32", "tf32"), ("(3,) float32",)),
+    roofs=(Roof("fp32", 1.0, 2.0, "compute"), Roof("tf32", 1.0, 0.5, "memory")),
+    reports=(REPORT,),
+    order=(0, 0, 0),
+    launches=Launches((LAUNCH,), (0, 0, 0), 1, 8, 2_000_000, {"add_": 2}),
+    failure=None,
+)
+TOO_LARGE = dataclasses.replace(REPORT, problems=("exceeds shared memory: 131072 of 101376 bytes",))
+UNFIT = dataclasses.replace(FINE, reports=(TOO_LARGE,))
+LOST = dataclasses.replace(
+    FINE, reports=(), order=(), launches=None, failure="cannot be followed without data"
+)
+
+
+def bench(*arguments):
+    outcome = CliRunner().invoke(cli.main, ["inspect", *arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+@pytest.fixture
+def answers(tiny_root, monkeypatch):
+    """Sets what the inspection of any solution finds."""
+    monkeypatch.chdir(tiny_root)
+
+    def install(inspection):
+        monkeypatch.setattr(
+            inspecting_verbs,
+            "inspect",
+            lambda problem, workload, solution, gpu, timeout_s: dataclasses.replace(
+                inspection, solution=solution.name, gpu=gpu, workload=workload.name
+            ),
+        )
+
+    return install
+
+
+def row(table):
+    (only,) = table.rows
+    return dict(zip(table.headers, only, strict=True))
+
+
+def test_tables():
+    launches = row(launches_table(FINE))
+    assert (launches["grid"], launches["programs"], launches["threads"]) == ("70 x 2", "140", "128")
+    assert (launches["registers"], launches["spills"], launches["shared"]) == ("40", "8", "2048")
+    assert (launches["fits"], launches["occupancy"], launches["limited by"]) == ("yes", "100%", "warps")
+    code = row(code_table(FINE))
+    assert (code["global loads"], code["tensor cores"], code["local"]) == (
+        "8 x 4 B",
+        "2 HMMA.1688.F32.TF32",
+        "1",
+    )
+    totals = [
+        dict(zip(totals_table([FINE]).headers, cells, strict=True)) for cells in totals_table([FINE]).rows
+    ]
+    assert [(r["class"], r["speed of light ms"], r["bound"]) for r in totals] == [
+        ("fp32", "2.0000", "compute"),
+        ("tf32", "1.0000", "memory"),
+    ]
+    assert (totals[0]["launches"], totals[0]["intermediates MB"]) == ("3", "2.000")
+    assert row(card_table([FINE]))["fits"] == "yes"
+    assert row(card_table([LOST]))["fits"] == "cannot be followed without data"
+
+
+def test_narrow_loads_are_named_with_line_and_cause():
+    assert advice(FINE) == [
+        "k, line 12: 8 loads of 4 bytes, 4 in a row a thread: one of 16 bytes would do, were it aligned "
+        "(not known to be multiples of 16: stride)"
+    ]
+
+
+def test_all_fit(answers):
+    answers(FINE)
+    outcome = bench("--problem", "row_argmin")
+    assert outcome.exit_code == 0
+    lines = outcome.stdout.splitlines()
+    assert lines[1] == "tests_right"
+    assert "row_argmin on NVIDIA GeForce RTX 4090, workload seed" in lines
+    assert "reference" not in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("inspection", "text"),
+    [
+        (UNFIT, "exceeds shared memory: 131072 of 101376 bytes"),
+        (LOST, "failed: cannot be followed without data"),
+    ],
+)
+def test_what_does_not_fit_or_cannot_be_followed_is_exit_code_1(answers, inspection, text):
+    answers(inspection)
+    outcome = bench("--problem", "row_argmin", "--solution", "tests_right")
+    assert outcome.exit_code == 1
+    assert text in outcome.stdout
+
+
+def test_json_alone_on_standard_output(answers):
+    answers(FINE)
+    outcome = bench("--problem", "row_argmin", "--gpu", "h100", "--workload", "wide", "--json", "-")
+    (line,) = outcome.stdout.splitlines()
+    values = json.loads(line)
+    assert (values["gpu"], values["workload"], values["solution"]) == ("h100-sxm", "wide", "tests_right")
+    assert (values["fits"], values["totals"]["launches"]) == (True, 3)
+    assert values["reports"][0]["built"]["sass"]["accesses"][0]["line"] == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--gpu", "h20"), "we have no datasheet of a GPU 'h20'"),
+        (("--workload", "sead"), "has no workload 'sead'"),
+        (("--solution", "nobody"), "has no solution 'nobody'"),
+    ],
+)
+def test_mistakes_are_exit_code_2(answers, arguments, text):
+    answers(FINE)
+    outcome = bench("--problem", "row_argmin", *arguments)
+    assert outcome.exit_code == 2
+    assert text in outcome.stderr
+
+
+def test_short_names_of_cards():
+    assert find_card("rtx-4090") is find_card("4090") is RTX_4090
+    assert find_card("H100") is by_slug("h100-sxm")
+    assert find_card("a100") is by_slug("a100-sxm-80gb")
+    assert find_card("l40s") is by_slug("l40s")
+    with pytest.raises(UnknownNameError):
+        find_card("voodoo-2")
+
+
+def test_columns_of_the_reference_card_for_what_passed(answers, tiny_root, capsys):
+    answers(FINE)
+    problem = find_problem(tiny_root, "row_argmin")
+    solutions = find_solutions(tiny_root, problem)
+    passed = fake_result("tests_right", "check", None, gpu=None, problem="row_argmin", status=Status.PASSED)
+    show_card_columns(problem, solutions, [passed])
+    text = capsys.readouterr().out
+    assert "tests_right" in text
+    assert "reference" not in text
+    failed = dataclasses.replace(passed, status=Status.INCORRECT, latency_ms=None, reason="1 wrong")
+    show_card_columns(problem, solutions, [failed])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_real_inspection(tiny_root, monkeypatch):
+    monkeypatch.chdir(tiny_root)
+    outcome = bench("--problem", "row_argmin", "--json", "-")
+    assert outcome.exit_code == 0, outcome.stderr
+    values = json.loads(outcome.stdout)
+    (report,) = values["reports"]
+    assert (report["launch"]["kernel"], report["launch"]["grid"]) == ("argmin_kernel", [65536, 1, 1])
+    assert report["launch"]["constants"] == {"BLOCK": "4096"}
+    assert report["built"]["registers"] > 0
+    assert values["totals"]["intermediate_bytes"] == 0
+    assert values["totals"]["output_bytes"] == 8 * 65536
+
+
+def test_the_baseline_of_the_argmin_problem_launches_what_its_profile_shows(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    started = time.monotonic()
+    outcome = bench("--problem", "argmin", "--solution", "baseline", "--json", "-")
+    assert outcome.exit_code == 0, outcome.stderr
+    grids = [report["launch"]["grid"] for report in json.loads(outcome.stdout)["reports"]]
+    assert grids == [[262144, 1, 1], [4096, 1, 1]]
+    assert time.monotonic() - started < 60
