@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from suite.finding import Finding
 from suite.gpu_findings import condition_findings
 from suite.gpus import find_gpu
+from suite.judge import sandbox
 from suite.machine import GpuState, gpu_conditions, gpu_states
 
 __all__ = ["Finding", "examine"]
@@ -28,20 +28,20 @@ OWN_STATUS = Path("/proc/self/status")
 # Linux capabilities that let a process read performance counters: CAP_SYS_ADMIN and, for newer drivers,
 # CAP_PERFMON (capabilities(7)).
 PROFILING_CAPABILITIES = 1 << 21 | 1 << 38
-SANDBOX_TRIAL_S = 10.0
 
 
 def examine(root: Path) -> list[Finding]:
     """Everything that judging and measuring rely on."""
     states = gpu_states()
+    bubblewrap = _bubblewrap()
     return [
         _python(),
         *(_package(name, low, high) for name, (low, high) in RANGES.items()),
         *_gpus(states),
         *(_profiling() if states else []),
         _compiler(),
-        _bubblewrap(),
-        _sandbox(),
+        bubblewrap,
+        _sandbox("cuda" if states else "cpu", bubblewrap.state == "ok"),
         _disk(root),
         _writable(root / "reports" / "results"),
     ]
@@ -146,27 +146,28 @@ def _compiler() -> Finding:
 
 
 def _bubblewrap() -> Finding:
-    """Is it there, and may this user start it?"""
+    """Is it there, and does it start what a worker is started in?"""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return Finding("bubblewrap", "warning", "not found", "apt-get install bubblewrap")
-    command = [bwrap, "--ro-bind", "/", "/", "--unshare-net", "--unshare-ipc", "--unshare-pid", "true"]
-    try:
-        trial = subprocess.run(  # noqa: S603 - found on PATH, nothing of a user in it
-            command, capture_output=True, text=True, timeout=SANDBOX_TRIAL_S, check=False
-        )
-        why = trial.stderr.strip().splitlines()[-1:] if trial.returncode else None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = [str(error)]
-    if why is None:
+    reason = sandbox.available()
+    if reason is None:
         return Finding("bubblewrap", "ok", f"{bwrap} works")
     remedy = "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
-    return Finding("bubblewrap", "warning", f"{bwrap} fails: {' '.join(why)}", remedy)
+    return Finding("bubblewrap", "warning", reason, remedy)
 
 
-def _sandbox() -> Finding:
-    text = "workers run as plain processes of this user; judge only files that you would run yourself"
-    return Finding("sandbox", "warning", text, "run strangers' files in a container or a virtual machine")
+def _sandbox(device: str, is_available: bool) -> Finding:
+    """What `--sandbox auto` does here."""
+    if not is_available:
+        text = "workers run as plain processes of this user; judge only files that you would run yourself"
+        return Finding(
+            "sandbox", "warning", text, "install bubblewrap, or use a container or a virtual machine"
+        )
+    if device == "cpu":
+        return Finding("sandbox", "ok", "workers are confined by bubblewrap")
+    text = "on a GPU workers run as plain processes of this user unless told otherwise"
+    return Finding("sandbox", "warning", text, "judge strangers' files with --sandbox bubblewrap")
 
 
 def _disk(root: Path) -> Finding:

@@ -20,6 +20,11 @@ SEED = "seed"
 ABOVE_PEAK = "above-peak"
 """The flag of a row with a fraction above 1 on some workload: a wrong count or data out of a cache."""
 
+UNCONFINED = "none"
+"""How a result names that nothing confined its worker."""
+NO_SANDBOX = "no-sandbox"
+"""The flag of a row with a result that was judged without a sandbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -88,6 +93,8 @@ def make_row(
     cells = tuple(_cell(result, precision, gpu, roofs) for result in timed)
     shown = next((cell for cell in cells if cell.workload == SEED), cells[0] if len(cells) == 1 else None)
     flags = [flag for result in timed for flag in result.flags]
+    if any(result.sandbox == UNCONFINED for result in results):
+        flags.append(NO_SANDBOX)
     if any(cell.fraction_of_peak is not None and cell.fraction_of_peak > 1 for cell in cells):
         flags.append(ABOVE_PEAK)
     return Row(

@@ -19,6 +19,7 @@ from typing import Any
 
 from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan, plan_to_json
+from suite.judge.sandbox import choose
 from suite.machine import used_memory_mb
 from suite.problem import SEED, Problem, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
@@ -52,6 +53,8 @@ class RunOptions:
     """Time a few calls under a second clock too."""
     rival: Solution | None = None
     """What each solution is timed in turn with; None: the reference."""
+    sandbox: str = "auto"
+    """How to confine workers: "auto", "bubblewrap" or "none"; see `suite.judge.sandbox.choose`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def make_plan(
 
     Raises:
         UnknownNameError: a named workload does not exist.
+        SandboxError: the sandbox asked for does not work here.
         NothingToRunError: only bench workloads are named, and the device is the CPU.
     """
     chosen = [problem.workload(name) for name in options.workloads if name != "check"]
@@ -104,6 +108,7 @@ def make_plan(
         samples=_samples(options),
         timeout_s=options.timeout_s,
         audit=options.audit,
+        sandbox=choose(options.sandbox, options.device)[0],
         log_folder=str(root / "reports" / "logs" / run_id),
         used_mb=used_memory_mb() if options.device == "cuda" else {},
     )
@@ -268,7 +273,7 @@ def _result(
         flops=event.get("flops"),
         precision=event.get("precision"),
         peak_gpu_memory_mb=event.get("peak_gpu_memory_mb"),
-        sandbox="none",
+        sandbox=event["sandbox"],
         timing=Timing(**event["timing"]) if event.get("timing") else None,
         audit=Audit(**event["audit"]) if event.get("audit") else None,
         clocks=Clocks(**{name: tuple(column) for name, column in clocks.items()}) if clocks else None,

@@ -12,7 +12,7 @@ from suite.leaderboard import Board
 from suite.problem import Problem
 from suite.result import Result, Status
 from suite.roofs import MEMORY_PROBES, Roofs
-from suite.rows import Row
+from suite.rows import UNCONFINED, Row
 from suite.solution import Solution
 from suite.stats import drift, quartiles
 
@@ -52,7 +52,16 @@ def board_tables(board: Board) -> list[tuple[str, Table]]:
 
 def check_table(results: Sequence[Result]) -> Table:
     """Correctness alone, one row a result: what a machine without a GPU can say."""
-    headers = ("solution", "stage", "author", "status", "outputs checked", "largest error", "reason")
+    headers = (
+        "solution",
+        "stage",
+        "author",
+        "status",
+        "outputs checked",
+        "largest error",
+        "sandbox",
+        "reason",
+    )
     rows = tuple(
         (
             result.solution,
@@ -61,6 +70,7 @@ def check_table(results: Sequence[Result]) -> Table:
             result.status.value,
             str(result.correctness.outputs_checked) if result.correctness else "",
             _error(result),
+            "none" if result.sandbox == UNCONFINED else "",
             result.reason or "",
         )
         for result in sorted(results, key=lambda result: result.status is not Status.PASSED)

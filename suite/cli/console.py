@@ -13,13 +13,21 @@ from tabulate import tabulate
 
 from suite import roofs
 from suite.calibration import CalibrationError
+from suite.judge.sandbox import SandboxError
 from suite.problem import ProblemFolderError, UnknownNameError
 from suite.runner import JudgeError, NothingToRunError, Progress
 from suite.solution import SolutionFileError
 from suite.submission import SubmissionError
 from suite.tables import Table
 
-USER_ERRORS = (UnknownNameError, ProblemFolderError, SolutionFileError, SubmissionError, NothingToRunError)
+USER_ERRORS = (
+    UnknownNameError,
+    ProblemFolderError,
+    SolutionFileError,
+    SubmissionError,
+    NothingToRunError,
+    SandboxError,
+)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -18,6 +18,7 @@ from suite.cli.console import (
     note,
     show_table,
 )
+from suite.judge.sandbox import CHOICES, NONE, choose
 from suite.leaderboard import board
 from suite.machine import has_gpu
 from suite.problem import Problem
@@ -49,6 +50,15 @@ DEVICE_OPTION = click.option(
     default="auto",
     show_default=True,
     help="Where to run; cpu means Triton's interpreter.",
+)
+
+
+SANDBOX_OPTION = click.option(
+    "--sandbox",
+    type=click.Choice(CHOICES),
+    default="auto",
+    show_default=True,
+    help="How to confine solutions; auto: bubblewrap on the CPU where it works.",
 )
 
 
@@ -90,6 +100,9 @@ def judge(
     results: list[Result] = []
     if options.device == "cpu":
         note("no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU")
+    confinement, why = choose(options.sandbox, options.device)
+    if confinement == NONE:
+        note(f"sandbox: none ({why}); solutions run as plain processes of your user")
     unsaved = set()
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(click.open_file(json_path, "w")) if json_path else None

@@ -14,6 +14,7 @@ from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem
 from suite.cli.inspecting_verbs import show_card_columns
 from suite.cli.judging import (
     DEVICE_OPTION,
+    SANDBOX_OPTION,
     TIMEOUT_OPTION,
     device_of,
     exit_unless_all_passed,
@@ -21,6 +22,7 @@ from suite.cli.judging import (
     select,
     show,
 )
+from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.problem import UnknownNameError, find_problem
 from suite.result import Result, Status
 from suite.runner import RunOptions, make_plan, new_run_id
@@ -53,6 +55,7 @@ from suite.tables import comparison_table
 @click.option("--audit", is_flag=True, help="Time some calls under a second, independent clock too.")
 @click.option("--quick", is_flag=True, help="The seed workload alone, with fewer samples; not recorded.")
 @DEVICE_OPTION
+@SANDBOX_OPTION
 @TIMEOUT_OPTION
 def run_verb(
     problem_name: str,
@@ -64,6 +67,7 @@ def run_verb(
     audit: bool,
     quick: bool,
     device: str,
+    sandbox: str,
     timeout_s: float,
 ) -> None:
     """Judge solutions: check every output, time every bench workload, rank.
@@ -78,7 +82,7 @@ def run_verb(
     with plain_errors():
         problem = find_problem(root, problem_name)
         solutions = select(root, problem, names)
-        options = RunOptions(device_of(device), workloads, quick, timeout_s, audit)
+        options = RunOptions(device_of(device), workloads, quick, timeout_s, audit, sandbox=sandbox)
         make_plan(root, problem, solutions, options, new_run_id())  # complain about names first
         results = judge(root, problem, solutions, options, json_path, save=not no_save)
     if json_path != "-":
@@ -93,10 +97,19 @@ def run_verb(
 @problem_option()
 @click.option("--author", required=True, help="Letters, digits and hyphens.")
 @click.option("--idea", help="A short name. Default: the file's `# idea:` line, else its own name.")
+@click.option("--allow-unsandboxed", is_flag=True, help="Submit though nothing confines the file.")
 @DEVICE_OPTION
+@SANDBOX_OPTION
 @TIMEOUT_OPTION
 def submit_verb(
-    file: Path, problem_name: str, author: str, idea: str | None, device: str, timeout_s: float
+    file: Path,
+    problem_name: str,
+    author: str,
+    idea: str | None,
+    allow_unsandboxed: bool,
+    device: str,
+    sandbox: str,
+    timeout_s: float,
 ) -> None:
     """Judge FILE and, if it passes, add it to the solutions of a problem.
 
@@ -109,7 +122,10 @@ def submit_verb(
     with plain_errors():
         problem = find_problem(root, problem_name)
         submission = prepare(root, problem, file, author, idea)
-        options = RunOptions(device_of(device), timeout_s=timeout_s)
+        options = RunOptions(device_of(device), timeout_s=timeout_s, sandbox=sandbox)
+        confinement, why = choose(sandbox, options.device)
+        if confinement == NONE and not allow_unsandboxed:
+            raise SandboxError(f"nothing confines {file}: {why}; --allow-unsandboxed submits it all the same")
         results = judge(root, problem, [submission.solution], options, None, save=False)
         show(root, problem, results)
         if not results or any(result.status is not Status.PASSED for result in results):
@@ -131,9 +147,16 @@ def submit_verb(
     "--workload", "workloads", multiple=True, help="Only this workload; repeatable. Default: bench tier."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")
+@SANDBOX_OPTION
 @TIMEOUT_OPTION
 def compare_verb(
-    a: str, b: str, problem_name: str, workloads: tuple[str, ...], as_json: bool, timeout_s: float
+    a: str,
+    b: str,
+    problem_name: str,
+    workloads: tuple[str, ...],
+    as_json: bool,
+    sandbox: str,
+    timeout_s: float,
 ) -> None:
     """Time solutions A and B in turn on the same inputs: is A FASTER, SLOWER or the SAME?
 
@@ -150,7 +173,9 @@ def compare_verb(
         first, second = (select_solution(root, problem, name) for name in (a, b))
         if device_of("auto") == "cpu":
             raise UnknownNameError("compare needs an NVIDIA GPU: the interpreter has no latency")
-        options = RunOptions("cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second)
+        options = RunOptions(
+            "cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second, sandbox=sandbox
+        )
         results = judge(root, problem, [first], options, None, save=False)
     compared = [
         (result, ab.compare(result.samples_ms, result.reference_samples_ms))

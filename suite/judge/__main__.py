@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.judge.plan import Entry, Plan, plan_from_json
+from suite.judge.sandbox import BUBBLEWRAP, find
 from suite.judge.worker_process import Prefix, WorkerProcess
 
 PR_SET_PDEATHSIG = 1
@@ -24,6 +25,8 @@ class Workers:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        root = Path(plan.folder).parents[1]
+        self._confinement = find(plan.device, root) if plan.sandbox == BUBBLEWRAP else None
         self._ready: dict[Entry, WorkerProcess] = {}
         self._start(plan.entries[0])
         if plan.benches:
@@ -52,7 +55,7 @@ class Workers:
 
     def _spawn(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         log = Path(self._plan.log_folder) / f"{entry.name}.log"
-        return WorkerProcess(self._plan.device, Path(entry.path), log, prefix)
+        return WorkerProcess(self._plan.device, Path(entry.path), log, prefix, self._confinement)
 
 
 def _stop(_signal: int, _frame: Any) -> None:

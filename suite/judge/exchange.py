@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -96,10 +97,11 @@ class CudaExchange:
 
 
 class FileExchange:
-    """Shares host memory through files in the worker's directory."""
+    """Shares host memory through files in a worker's directory; `owner` is the user id that it runs as."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, owner: int | None = None) -> None:
         self._directory = directory
+        self._owner = owner
         self._names = itertools.count()
         self._files: dict[int, BufferSpec] = {}
 
@@ -129,6 +131,8 @@ class FileExchange:
             return tensor
         path = self._directory / f"shared-{next(self._names)}"
         mapped = torch.from_file(str(path), shared=True, size=source.numel(), dtype=torch.uint8)
+        if self._owner is not None:
+            os.chown(path, self._owner, -1)
         mapped.copy_(source)
         self._files[mapped.data_ptr()] = BufferSpec("file", str(path), source.numel())
         typed = torch.empty(0, dtype=tensor.dtype).set_(mapped.untyped_storage())

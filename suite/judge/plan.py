@@ -44,6 +44,8 @@ class Plan:
     timeout_s: float
     log_folder: str
     audit: bool = False
+    sandbox: str = "none"
+    """How workers are confined: "bubblewrap" or "none"."""
     used_mb: dict[str, int] = field(default_factory=dict)
 
 

@@ -23,6 +23,7 @@ from suite.judge.exchange import CudaExchange, Exchange, FileExchange
 from suite.judge.measure import Bench, Measurement, Side
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
+from suite.judge.sandbox import NONE
 from suite.judge.trial import Attached, Checked, UnfitError, check_case, classes_of
 from suite.judge.truth import Case, Truth
 from suite.judge.worker_process import Prefix, WorkerFailedError, WorkerProcess
@@ -59,6 +60,7 @@ class Session:
         self._truth = Truth(Path(plan.folder), plan.device)
         self._rival: WorkerProcess | None = None
         self._clock: tuple[int, float] | None = None
+        self._sandbox = NONE
 
     def run(self) -> None:
         """Judge every entry of the plan."""
@@ -73,6 +75,7 @@ class Session:
 
     def _judge(self, entry: Entry) -> None:
         worker = self._spawn(entry)
+        self._sandbox = worker.sandbox
         workload = (
             "check" if self._plan.checks or self._plan.edge_cases else next(iter(self._plan.benches), "check")
         )
@@ -209,7 +212,8 @@ class Session:
 
     def _audit(self, entry: Entry, axes: dict[str, Any], latency_ms: float) -> dict[str, Any]:
         """The second clock's word on a result that has just been measured."""
-        for prefix in (ncu_prefix, None) if has_ncu() else (None,):
+        # Nsight Compute runs outside of a sandbox alone; inside, kernel timestamps are the second clock.
+        for prefix in (ncu_prefix, None) if has_ncu() and self._plan.sandbox == NONE else (None,):
             worker = self._spawn(dataclasses.replace(entry, name=f"{entry.name}-audit"), prefix)
             under_ncu = prefix is not None
             try:
@@ -224,7 +228,7 @@ class Session:
         return {"flags": ["audit"]}
 
     def _exchange(self, worker: WorkerProcess) -> Exchange:
-        return CudaExchange() if self._plan.device == "cuda" else FileExchange(worker.directory)
+        return CudaExchange() if self._plan.device == "cuda" else FileExchange(worker.shared, worker.owner)
 
     def _progress(self, entry: Entry, text: str, done: int, total: int) -> None:
         self._emit({"event": "progress", "solution": entry.name, "text": text, "done": done, "total": total})
@@ -239,6 +243,7 @@ class Session:
                 "solution": entry.name,
                 "workload": workload,
                 "axes": axes,
+                "sandbox": self._sandbox,
                 "status": Status.PASSED,
                 "correctness": dataclasses.asdict(correctness),
                 **fields,
@@ -254,6 +259,7 @@ class Session:
                 "solution": entry.name,
                 "workload": workload,
                 "axes": self._plan.benches.get(workload, {}),
+                "sandbox": worker.sandbox,
                 "status": status,
                 "reason": reason,
                 "log": str(worker.log),

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from suite.judge.namespace import end_namespace, first_inside
+from suite.judge.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError, is_shown
 from suite.result import Status
 from suite.worker.protocol import MAX_LINE_BYTES
 
@@ -38,6 +40,10 @@ PASSED_ENVIRONMENT = (
 )
 # A worker whose pipe has closed is dying; this long it may take to be gone.
 EXIT_GRACE_S = 5.0
+# What a flood may leave behind; a worker's own limit on files is far larger.
+MAX_LOG_BYTES = 16 << 20
+
+SIGNAL_EXIT = 128  # bubblewrap, like a shell, adds the signal's number to this
 
 Prefix = Callable[[Path], list[str]]
 """Makes, from a worker's private directory, the start of a command that runs the worker under a tool."""
@@ -59,41 +65,52 @@ class WorkerFailedError(Exception):
 class WorkerProcess:
     """One worker with a private directory that holds its code, its temporary files and its compiler cache.
 
+    `shared` is the folder in it for files that judge and worker map; `sandbox` is how the worker is confined.
+
     Args:
         device: "cuda" or "cpu".
         solution: the file to copy beside the worker's code.
         log: where all that it prints goes.
-        prefix: the tool to run the worker under, if any.
+        prefix: the tool to run the worker under, if any; a confined worker takes none.
+        confinement: the sandbox, if any.
     """
 
-    def __init__(self, device: str, solution: Path, log: Path, prefix: Prefix | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        solution: Path,
+        log: Path,
+        prefix: Prefix | None = None,
+        confinement: Sandbox | None = None,
+    ) -> None:
+        assert prefix is None or confinement is None
         self.log = log
+        self._confinement = confinement
+        self._first_inside: int | None = None
         self.directory = Path(tempfile.mkdtemp(prefix="bench-worker-"))
+        self.shared = self.directory / "shared"
         self.solution = self._stage(solution)
         self._sequence = 0
         self._pending = b""
         requests_read, self._requests = os.pipe()
         self._replies, replies_write = os.pipe()
         os.set_blocking(self._replies, False)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [
-                    *(prefix(self.directory) if prefix else []),
-                    *(sys.executable, "-m", "suite.worker", device, str(requests_read), str(replies_write)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(requests_read, replies_write),
-                cwd=self.directory,
-                env=self._environment(),
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "suite.worker", device, str(requests_read), str(replies_write)]
+        self._process = self._launch(command, prefix, (requests_read, replies_write))
         os.close(requests_read)
         os.close(replies_write)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._replies, selectors.EVENT_READ)
+
+    @property
+    def sandbox(self) -> str:
+        """How this worker is confined, as results say it."""
+        return NONE if self._confinement is None else BUBBLEWRAP
+
+    @property
+    def owner(self) -> int | None:
+        """The user id that shared files must belong to; None: the judge's own."""
+        return None if self._confinement is None else self._confinement.owner
 
     def request(self, op: str, timeout_s: float, **fields: Any) -> dict[str, Any]:
         """Send one request and return its reply.
@@ -130,6 +147,9 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Kill the worker with all its children and remove its directory."""
+        if self._first_inside is not None:
+            end_namespace(self._first_inside)
+            self._first_inside = None
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -140,19 +160,62 @@ class WorkerProcess:
         os.close(self._requests)
         os.close(self._replies)
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            os.truncate(self.log, MAX_LOG_BYTES)
+
+    def _launch(
+        self, command: list[str], prefix: Prefix | None, kept: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
+        """Start `command` under its tool or in its sandbox; `kept` are the descriptors that it inherits."""
+        if self._confinement is None:
+            return self._start([*(prefix(self.directory) if prefix else []), *command], kept)
+        read_end, write_end = os.pipe()
+        with os.fdopen(read_end, "rb", buffering=0) as said, os.fdopen(write_end, "wb", buffering=0) as told:
+            confined = [*self._confinement.command(self.directory, told.fileno()), *command]
+            process = self._start(confined, (*kept, told.fileno()))
+            told.close()
+            try:
+                self._first_inside = first_inside(said.fileno())
+            except SandboxError:
+                process.kill()
+                process.wait()
+                raise
+        return process
+
+    def _start(self, command: list[str], kept: tuple[int, ...]) -> subprocess.Popen[bytes]:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as output:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=kept,
+                cwd=self.directory,
+                env=self._environment(),
+                start_new_session=True,
+            )
 
     def _stage(self, solution: Path) -> Path:
         package = self.directory / "suite"
         shutil.copytree(WORKER_PACKAGE, package / "worker", ignore=shutil.ignore_patterns("__pycache__"))
         (package / "__init__.py").touch()
         (self.directory / "tmp").mkdir()
+        self.shared.mkdir()
         # In a folder of its own: on the module path a solution called random.py would stand in for Python's.
         (self.directory / "solution").mkdir()
-        return Path(shutil.copy(solution, self.directory / "solution" / f"{solution.stem}.py"))
+        if self.owner is not None:
+            os.chown(self.directory, self.owner, -1)
+        copy = Path(shutil.copyfile(solution, self.directory / "solution" / f"{solution.stem}.py"))
+        copy.chmod(0o644)
+        return copy
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
-        paths = [str(self.directory), *filter(None, [os.environ.get("PYTHONPATH")])]
+        given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        if self._confinement is not None:
+            given = [path for path in given if is_shown(Path(path), self._confinement.hidden)]
+        paths = [str(self.directory), *given]
         return {
             **kept,
             "HOME": str(self.directory / "tmp"),
@@ -201,6 +264,8 @@ class WorkerProcess:
             code = self._process.wait(timeout=EXIT_GRACE_S)
         except subprocess.TimeoutExpired:
             return WorkerFailedError(Status.REJECTED, f"protocol: the worker closed its pipe during {op!r}")
+        if self._confinement is not None and code > SIGNAL_EXIT:
+            code = SIGNAL_EXIT - code
         if code < 0:
             name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
             hint = " (often the kernel running out of memory)" if -code == signal.SIGKILL else ""

@@ -17,7 +17,18 @@ ROOT = Path(__file__).parents[2]
 # Of two entries that fit a module the longer one counts.
 LAYERS = (
     {"records"},
-    {"finding", "gpus", "judge.plan", "lines", "machine", "names", "result", "stats", "versions"},
+    {
+        "finding",
+        "gpus",
+        "judge.plan",
+        "judge.sandbox",
+        "lines",
+        "machine",
+        "names",
+        "result",
+        "stats",
+        "versions",
+    },
     {"ab", "gpu_findings", "problem", "roofline", "store", "worker"},
     {"doctor", "roofs", "solution"},
     {"judge", "rows", "runner", "submission"},
@@ -148,9 +159,9 @@ def test_the_host_imports_neither_torch_nor_triton(module):
 
 
 @pytest.mark.parametrize("module", sorted(HOST))
-def test_of_judge_and_worker_the_host_knows_the_plan_alone(module):
+def test_of_judge_and_worker_the_host_knows_the_plan_and_the_sandbox_alone(module):
     others = {name for name in ANYWHERE[module] if re.match(CHILDREN, name)}
-    assert others <= {"suite.judge.plan"}
+    assert others <= {"suite.judge.plan", "suite.judge.sandbox"}
 
 
 def test_the_judge_starts_its_workers_before_it_imports_torch():

@@ -259,7 +259,7 @@ def test_a_driver_without_nvml_can_be_mended(system):
     [
         ("exit 0", "ok", "{bwrap} works"),
         ("echo 'setting up uid map: Permission denied' >&2; exit 1", "warning",
-         "{bwrap} fails: setting up uid map: Permission denied"),
+         "bubblewrap does not work here: setting up uid map: Permission denied"),
     ],
 )  # fmt: skip
 def test_bubblewrap_is_tried(system, tmp_path, script, state, text):

@@ -127,7 +127,7 @@ def test_run_ids_sort_by_time_and_are_unique():
 
 
 PASSED = {
-    "event": "result", "solution": "tests_right", "workload": "check", "axes": {},
+    "event": "result", "solution": "tests_right", "workload": "check", "axes": {}, "sandbox": "bubblewrap",
     "status": "passed", "correctness": {"outputs_checked": 8, "max_relative_error": None},
 }  # fmt: skip
 
@@ -173,7 +173,7 @@ def test_a_result_of_the_interpreter(judged, tiny_root):
     assert (result.problem, result.workload, result.solution) == ("row_argmin", "check", "tests_right")
     assert (result.author, result.stage, result.device) == ("tests", "submitted", "cpu")
     assert (result.status, result.latency_ms, result.samples_ms) == (Status.PASSED, None, ())
-    assert result.correctness == Correctness(8, None)
+    assert (result.correctness, result.sandbox) == (Correctness(8, None), "bubblewrap")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", result.created)
     right = find_solutions(tiny_root, find_problem(tiny_root, "row_argmin"))[1]
     assert result.sha256 == right.sha256
@@ -202,10 +202,11 @@ def test_a_result_of_a_gpu(judged):
 def test_a_failure_names_its_log_relative_to_the_checkout(judged):
     failed = {
         "event": "result", "solution": "tests_right", "workload": "check", "axes": {},
-        "status": "timeout", "reason": "small: no answer", "log": "LOGS/tests_right.log",
+        "sandbox": "none", "status": "timeout", "reason": "small: no answer", "log": "LOGS/tests_right.log",
     }  # fmt: skip
     (result,) = judged(failed, {"event": "end"})[0]
     assert (result.status, result.reason) == (Status.TIMEOUT, "small: no answer")
+    assert result.sandbox == "none"
     assert re.fullmatch(r"reports/logs/[0-9TZa-f-]+/tests_right\.log", result.log)
 
 

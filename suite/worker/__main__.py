@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -70,9 +71,11 @@ def serve(device: str, requests: int, replies: int) -> None:
             try:
                 reply = {"ok": True, **host.handle(request)}
             except BaseException as error:
-                traceback.print_exc()
+                with contextlib.suppress(OSError):  # a log that is full is no reason to fall silent
+                    traceback.print_exc()
                 reply = {"ok": False, "error": describe_error(error, solution_path)}
-            sys.stdout.flush()
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
             os.write(replies, json.dumps({"seq": request["seq"], **reply}).encode() + b"\n")
 
 
