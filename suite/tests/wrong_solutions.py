@@ -114,6 +114,17 @@ WRONG = [
         r"small: ValueError: not today \(line \d+\)",
     ),
     _forward(
+        "exception_without_words",
+        "class Mute(Exception):\n"
+        "    def __str__(self):\n"
+        "        raise RuntimeError\n"
+        "import sys\n"
+        "sys.stdout = None\n"
+        "raise Mute",
+        Status.RUNTIME_ERROR,
+        r"small: Mute: \(its message raised RuntimeError\) \(line \d+\)",
+    ),
+    _forward(
         "crash",
         "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
         Status.RUNTIME_ERROR,

@@ -29,13 +29,21 @@ def shorten(text: str, limit: int = MAX_TEXT) -> str:
     return f"{text[: limit // 4]}\n[...]\n{text[-(limit - limit // 4) :]}"
 
 
+def text_of(error: BaseException) -> str:
+    """An exception's message; a solution's own exception may fail even at that."""
+    try:
+        return str(error)
+    except Exception as second:
+        return f"(its message raised {type(second).__name__})"
+
+
 def describe_error(error: BaseException, solution_path: str | None) -> dict[str, Any]:
     """An exception as JSON: the chain of causes, outermost first, and where in the solution it arose."""
     chain: list[dict[str, str]] = []
     line: int | None = None
     current: BaseException | None = error
     while current is not None and len(chain) < 5:
-        chain.append({"type": type(current).__name__, "message": shorten(str(current))})
+        chain.append({"type": type(current).__name__, "message": shorten(text_of(current))})
         for frame in traceback.extract_tb(current.__traceback__):
             if frame.filename == solution_path:
                 line = frame.lineno
@@ -45,14 +53,21 @@ def describe_error(error: BaseException, solution_path: str | None) -> dict[str,
     return {"chain": chain, "line": line}
 
 
+def limit(what: int, most: int) -> None:
+    """Lower a resource limit; one that is lower already stays."""
+    hard = resource.getrlimit(what)[1]
+    value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (value, value))
+
+
 def limit_process(device: str) -> None:
     """Die with the judge, be the first to go when memory runs out, and leave no core dump."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
     if device == "cpu":
-        resource.setrlimit(resource.RLIMIT_AS, (CPU_ADDRESS_SPACE_BYTES, CPU_ADDRESS_SPACE_BYTES))
+        limit(resource.RLIMIT_AS, CPU_ADDRESS_SPACE_BYTES)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - not a path of ours
         file.write("1000")
 
@@ -71,10 +86,12 @@ def serve(device: str, requests: int, replies: int) -> None:
             try:
                 reply = {"ok": True, **host.handle(request)}
             except BaseException as error:
-                with contextlib.suppress(OSError):  # a log that is full is no reason to fall silent
+                with contextlib.suppress(
+                    Exception
+                ):  # a full log or a closed stream is no reason to fall silent
                     traceback.print_exc()
                 reply = {"ok": False, "error": describe_error(error, solution_path)}
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):
                 sys.stdout.flush()
             os.write(replies, json.dumps({"seq": request["seq"], **reply}).encode() + b"\n")
 

@@ -104,6 +104,10 @@ class _Event:
         """Everything is done."""
         return True
 
+    def elapsed_time(self, _end: Any) -> float:
+        """No device time passes here."""
+        return 0.0
+
 
 class _Driver:
     """What Triton asks of its active driver outside a launch."""
@@ -159,6 +163,9 @@ def install(card: dict[str, Any]) -> None:
         "synchronize": lambda _device=None: None,
         "empty_cache": lambda: None,
         "device": lambda _device=None: contextlib.nullcontext(),
+        "device_of": lambda _tensor=None: contextlib.nullcontext(),
+        "set_device": lambda _device=None: None,
+        "mem_get_info": lambda _device=None: (card["total_memory"], card["total_memory"]),
         "stream": lambda _stream=None: contextlib.nullcontext(),
         "current_stream": lambda _device=None: _Stream(),
         "default_stream": lambda _device=None: _Stream(),
