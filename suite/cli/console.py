@@ -28,6 +28,7 @@ USER_ERRORS = (
     NothingToRunError,
     SandboxError,
 )
+WIDEST_COLUMN = 60  # a reason may have 400 characters; it wraps instead of stretching the table
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,7 +61,12 @@ def checkout() -> Path:
 def show_table(table: Table) -> None:
     """A table on standard output."""
     text = tabulate(
-        table.rows, table.headers, tablefmt="simple", colalign=table.alignment, disable_numparse=True
+        table.rows,
+        table.headers,
+        tablefmt="simple",
+        colalign=table.alignment,
+        disable_numparse=True,
+        maxcolwidths=WIDEST_COLUMN,
     )
     click.echo(text)
 

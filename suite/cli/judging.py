@@ -104,6 +104,7 @@ def judge(
     if confinement == NONE:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
     unsaved = set()
+    kept = 0
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(click.open_file(json_path, "w")) if json_path else None
         line = stack.enter_context(StatusLine())
@@ -114,11 +115,12 @@ def judge(
                     click.echo(to_json(result), file=sink)
                 if save and is_kept(result, options) and _is_ours(root, problem, solutions, result):
                     store.append(root / "reports" / "results", result)
+                    kept += 1
                 elif save:
                     unsaved.add(result.solution)
         except KeyboardInterrupt:
             line.clear()
-            note(f"interrupted: {len(results)} result(s) kept")
+            note(f"interrupted: {kept} result(s) kept")
             sys.exit(EXIT_INTERRUPTED)
     if unsaved:
         why = "--quick, a file from elsewhere, or part of the check tier"
