@@ -59,8 +59,24 @@ class Inspection:
 
     @property
     def fits(self) -> bool:
-        """Whether the card takes every launch."""
-        return self.failure is None and not any(report.problems for report in self.reports)
+        """Whether the card takes every launch.
+
+        A tuned configuration over a limit is no failure while another of its kernel fits: Triton's tuner
+        drops it. One that does not compile is.
+        """
+        return self.failure is None and all(
+            not report.problems or (report.built is not None and self._has_another(report))
+            for report in self.reports
+        )
+
+    def _has_another(self, report: LaunchReport) -> bool:
+        """Whether a tuner tried a configuration of the same kernel, at the same line, that fits."""
+        place = (report.launch.kernel, report.launch.line)
+        return any(
+            other.launch.candidate and not other.problems
+            for other in self.reports
+            if (other.launch.kernel, other.launch.line) == place
+        )
 
 
 class _Told:

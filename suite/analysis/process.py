@@ -26,6 +26,9 @@ START_TIMEOUT_S = 120.0
 PASSED_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
 
+_running: set[int] = set()
+
+
 class ChildError(RuntimeError):
     """The child missed its deadline, said too much, or died; the message says which."""
 
@@ -58,6 +61,13 @@ def facts(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def end_all() -> None:
+    """Kill every running child, whichever thread waits for it."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
 @contextlib.contextmanager
 def _child(folder: Path, request: dict[str, Any]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     pipe, write = os.pipe()
@@ -71,6 +81,7 @@ def _child(folder: Path, request: dict[str, Any]) -> Iterator[tuple[subprocess.P
         env=_environment(folder / "tmp"),
         start_new_session=True,
     )
+    _running.add(process.pid)
     try:
         os.close(write)
         assert process.stdin is not None
@@ -79,7 +90,8 @@ def _child(folder: Path, request: dict[str, Any]) -> Iterator[tuple[subprocess.P
         yield process, pipe
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # while the leader is unreaped the group is surely its own
+            os.killpg(process.pid, signal.SIGKILL)
+        _running.discard(process.pid)  # before the number may become another process's
         process.wait()
         os.close(pipe)
 

@@ -10,8 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 import click
 
 from suite.analysis.inspection import Inspection, inspect, to_json
+from suite.analysis.process import end_all
 from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
-from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem_option, show_table
+from suite.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    checkout,
+    note,
+    plain_errors,
+    problem_option,
+    show_table,
+)
 from suite.cli.judging import select
 from suite.gpus import GPUS, RTX_4090, GpuSpec, by_slug
 from suite.names import did_you_mean
@@ -88,11 +97,15 @@ def inspect_verb(
             solutions = [solution for solution in solutions if solution.stage != "reference"]
         done = []
         with click.open_file(json_path or "/dev/null", "w") as sink:
-            for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s):
-                click.echo(json.dumps(to_json(inspection)), file=sink)
-                if json_path != "-":
-                    show_inspection(inspection)
-                done.append(inspection)
+            try:
+                for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s):
+                    click.echo(json.dumps(to_json(inspection)), file=sink)
+                    if json_path != "-":
+                        show_inspection(inspection)
+                    done.append(inspection)
+            except KeyboardInterrupt:
+                note("interrupted")
+                sys.exit(EXIT_INTERRUPTED)
         if json_path != "-":
             click.echo(f"\n{problem.name} on {gpu.name}, workload {workload}")
             show_table(totals_table(done))
@@ -107,9 +120,16 @@ def inspect_all(
     gpu: GpuSpec,
     timeout_s: float = 120.0,
 ) -> Iterator[Inspection]:
-    """Inspections in the order of `solutions`, a few at a time."""
+    """Inspections in the order of `solutions`, a few at a time; none goes on after an interruption."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(lambda solution: inspect(problem, workload, solution, gpu, timeout_s), solutions)
+        try:
+            yield from pool.map(
+                lambda solution: inspect(problem, workload, solution, gpu, timeout_s), solutions
+            )
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
 
 
 def show_inspection(inspection: Inspection) -> None:

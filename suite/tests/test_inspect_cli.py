@@ -114,6 +114,22 @@ def test_tables():
     assert row(card_table([LOST]))["fits"] == "cannot be followed without data"
 
 
+def test_a_tuner_drops_what_does_not_fit_while_something_does():
+    tried = dataclasses.replace(LAUNCH, candidate=True)
+    small, large = dataclasses.replace(REPORT, launch=tried), dataclasses.replace(TOO_LARGE, launch=tried)
+    broken = dataclasses.replace(large, built=None, problems=("does not compile: no",))
+    elsewhere = dataclasses.replace(small, launch=dataclasses.replace(tried, line=99))
+
+    def fits(*reports):
+        return dataclasses.replace(FINE, reports=reports).fits
+
+    assert fits(small, large, REPORT)
+    assert fits(large, small, TOO_LARGE)  # which configuration wins is not known here
+    assert not fits(large, TOO_LARGE)
+    assert not fits(large, TOO_LARGE, elsewhere)
+    assert not fits(small, broken, REPORT)
+
+
 def test_narrow_loads_are_named_with_line_and_cause():
     assert advice(FINE) == [
         "k, line 12: 8 loads of 4 bytes, 4 in a row a thread: one of 16 bytes would do, were it aligned "
