@@ -213,6 +213,8 @@ class WorkerProcess:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
         given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+        # The host puts the checkout there for the judge; a worker has its own copy of what it needs.
+        given = [path for path in given if Path(path).resolve() != WORKER_PACKAGE.parent.parent]
         if self._confinement is not None:
             given = [path for path in given if is_shown(Path(path), self._confinement.hidden)]
         paths = [str(self.directory), *given]

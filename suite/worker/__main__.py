@@ -86,9 +86,8 @@ def serve(device: str, requests: int, replies: int) -> None:
             try:
                 reply = {"ok": True, **host.handle(request)}
             except BaseException as error:
-                with contextlib.suppress(
-                    Exception
-                ):  # a full log or a closed stream is no reason to fall silent
+                # A full log or a closed stream is no reason to fall silent.
+                with contextlib.suppress(Exception):
                     traceback.print_exc()
                 reply = {"ok": False, "error": describe_error(error, solution_path)}
             with contextlib.suppress(Exception):
