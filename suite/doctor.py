@@ -164,10 +164,13 @@ def _sandbox(device: str, is_available: bool) -> Finding:
         return Finding(
             "sandbox", "warning", text, "install bubblewrap, or use a container or a virtual machine"
         )
-    if device == "cpu":
-        return Finding("sandbox", "ok", "workers are confined by bubblewrap")
-    text = "on a GPU workers run as plain processes of this user unless told otherwise"
-    return Finding("sandbox", "warning", text, "judge strangers' files with --sandbox bubblewrap")
+    reason = sandbox.available(device)
+    if reason is not None:
+        remedy = (
+            "make the card's device files and libraries readable, or use a container or a virtual machine"
+        )
+        return Finding("sandbox", "warning", reason, remedy)
+    return Finding("sandbox", "ok", "workers are confined by bubblewrap")
 
 
 def _disk(root: Path) -> Finding:

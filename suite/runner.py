@@ -19,7 +19,7 @@ from typing import Any
 
 from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan, plan_to_json
-from suite.judge.sandbox import choose
+from suite.judge.sandbox import BUBBLEWRAP, choose, find
 from suite.machine import used_memory_mb
 from suite.problem import SEED, Problem, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
@@ -96,6 +96,7 @@ def make_plan(
             "nothing to run: bench workloads are timed, which needs an NVIDIA GPU; "
             "on the CPU leave --workload out or use --workload check"
         )
+    confinement = choose(options.sandbox, options.device)[0]
     return Plan(
         folder=str(problem.folder.resolve()),
         device=options.device,
@@ -108,7 +109,8 @@ def make_plan(
         samples=_samples(options),
         timeout_s=options.timeout_s,
         audit=options.audit,
-        sandbox=choose(options.sandbox, options.device)[0],
+        sandbox=confinement,
+        sandbox_owner=find(options.device).owner if confinement == BUBBLEWRAP else None,
         log_folder=str(root / "reports" / "logs" / run_id),
         used_mb=used_memory_mb() if options.device == "cuda" else {},
     )

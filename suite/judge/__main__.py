@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.judge.plan import Entry, Plan, plan_from_json
-from suite.judge.sandbox import BUBBLEWRAP, find
+from suite.judge.sandbox import BUBBLEWRAP, confine
 from suite.judge.worker_process import Prefix, WorkerProcess
 
 PR_SET_PDEATHSIG = 1
@@ -26,7 +26,9 @@ class Workers:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         root = Path(plan.folder).parents[1]
-        self._confinement = find(plan.device, root) if plan.sandbox == BUBBLEWRAP else None
+        self._confinement = (
+            confine(plan.device, plan.sandbox_owner, root) if plan.sandbox == BUBBLEWRAP else None
+        )
         self._ready: dict[Entry, WorkerProcess] = {}
         self._start(plan.entries[0])
         if plan.benches:
@@ -82,6 +84,8 @@ def main() -> None:
         Session(plan, emit, workers.take).run()
     finally:
         workers.close()
+    # In order, torch and its CUDA context take half a second to go, and the kernel frees all the same.
+    os._exit(0)
 
 
 if __name__ == "__main__":

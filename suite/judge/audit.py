@@ -16,7 +16,8 @@ from suite.result import Audit
 
 CALLS = 7
 DISAGREEMENT = 0.05
-_TABLE = "ncu.csv"
+# In the folder that a confined worker shares with the judge.
+NCU_TABLE = Path("shared") / "ncu.csv"
 _METRIC = "gpu__time_duration.sum"
 # ncu has spelled its units both ways; "base" units are nanoseconds.
 _TO_MS = {"nsecond": 1e-6, "ns": 1e-6, "usecond": 1e-3, "us": 1e-3, "msecond": 1.0, "ms": 1.0}
@@ -31,8 +32,9 @@ def ncu_prefix(directory: Path) -> list[str]:
     """The start of the command that runs a worker under Nsight Compute.
 
     One metric needs one pass, so no kernel is replayed. Clocks are left alone; caches are flushed as our own
-    clock does.
+    clock does. A confined profiler can write to the table, but not make it.
     """
+    (directory / NCU_TABLE).touch()
     return [
         "ncu",
         "--profile-from-start=off",
@@ -42,7 +44,7 @@ def ncu_prefix(directory: Path) -> list[str]:
         "--csv",
         "--page=raw",
         "--print-units=base",
-        f"--log-file={directory / _TABLE}",
+        f"--log-file={directory / NCU_TABLE}",
     ]
 
 
@@ -78,7 +80,7 @@ def audit(
         attached.detach()
         if under_ncu:
             worker.finish(timeout_s)
-            claimed_ms = read_ncu(worker.directory / _TABLE, CALLS)
+            claimed_ms = read_ncu(worker.directory / NCU_TABLE, CALLS)
     except (WorkerFailedError, OSError, ValueError):
         return None
     finally:

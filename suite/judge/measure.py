@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from suite import stats
+from suite.judge.agreement import require_agreement
 from suite.judge.card import Card
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import Exchange
@@ -55,11 +56,17 @@ class Measurement:
     timing: Timing
     checked: Checked
     peak_used_mb: int | None
+    deterministic: bool
+    """Were the outputs of two calls on the same inputs the same bit by bit?"""
 
     @property
     def flags(self) -> list[str]:
         """Warnings about the samples."""
-        raised = {"noisy": self.sampler.noisy, "unstable": self.sampler.unstable}
+        raised = {
+            "noisy": self.sampler.noisy,
+            "unstable": self.sampler.unstable,
+            "nondeterministic": not self.deterministic,
+        }
         return [flag for flag, is_raised in raised.items() if is_raised]
 
 
@@ -98,10 +105,21 @@ class Bench:
         while sampler.wants_more():
             time.sleep(sampler.pause_s)
             sampler.offer(*self._round(method))
+        deterministic = self._agrees()
         require_wall_clock(stats.median(sampler.samples_ms), self.solution.waits_ms, self.rival.waits_ms)
         overhead_ms = self.event_overhead_ms if method == "events" else 0.0
         timing = Timing(method, self.flush_bytes, overhead_ms, sampler.discarded)
-        return Measurement(sampler, timing, self.solution.checked, self.peak_used_mb)
+        return Measurement(sampler, timing, self.solution.checked, self.peak_used_mb, deterministic)
+
+    def _agrees(self) -> bool:
+        """Do the judged sides answer alike when the last inputs are given to them once more?"""
+        assert self._case is not None
+        alike = []
+        for side in (self.solution, self.rival):
+            if side.is_judged:
+                with _blaming(side):
+                    alike.append(require_agreement(side.attached, self._case, self.exchange, self.truth))
+        return all(alike)
 
     def _method(self) -> str:
         """Events, unless their clock is too coarse for this call."""

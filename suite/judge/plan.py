@@ -46,6 +46,8 @@ class Plan:
     audit: bool = False
     sandbox: str = "none"
     """How workers are confined: "bubblewrap" or "none"."""
+    sandbox_owner: int | None = None
+    """The user id that confined workers get; None: the judge's own."""
     used_mb: dict[str, int] = field(default_factory=dict)
 
 

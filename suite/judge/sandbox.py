@@ -29,6 +29,11 @@ CPU_SECONDS = 3600  # every step has a deadline on the wall; this bounds what ch
 
 # Root's packages may be readable by root alone.
 _READS_PACKAGES = "from importlib.util import find_spec as f; t = f('torch'); t and open(t.origin).close()"
+# The driver must start too; it needs device files that are easily forgotten.
+_STARTS_DRIVER = (
+    "import ctypes, sys; e = ctypes.CDLL('libcuda.so.1').cuInit(0); e and sys.exit(f'cuInit gives {e}')"
+)
+_NSIGHT_COMPUTE = Path("/opt/nvidia/nsight-compute")  # where its packages put it; `ncu` elsewhere is a script
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 # The loader's cache, the names behind `cc`, and names for user ids; the rest of /etc is nobody's business.
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "passwd", "group")
@@ -69,7 +74,7 @@ class Sandbox:
             *_tmpfs("/tmp"),  # noqa: S108 - one of its own
             *("--proc", "/proc", "--dev", "/dev", *_tmpfs("/dev/shm")),  # noqa: S108 - one of its own
             *_system(),
-            *(_cuda() if self.device == "cuda" else ()),
+            *(_cuda(self.hidden) if self.device == "cuda" else ()),
             *_python(self.hidden),
             *(*_bind(directory), "--bind", shared, shared, *_tmpfs(temporary)),
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(directory)),
@@ -79,22 +84,35 @@ class Sandbox:
         ]
 
 
-def find(device: str, problem_root: Path | None = None) -> Sandbox:
-    """The sandbox of this machine, tried once.
+def confine(device: str, owner: int | None, problem_root: Path | None = None) -> Sandbox:
+    """A sandbox that was not tried.
 
     Args:
         device: "cuda" or "cpu".
+        owner: see `Sandbox`; `find` says which works.
         problem_root: the checkout that the problem lies in, hidden like the suite's own.
 
     Raises:
-        SandboxError: it does not work here.
+        SandboxError: bubblewrap is not installed.
     """
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise SandboxError("bubblewrap is not installed (apt-get install bubblewrap)")
+    return Sandbox(bwrap, owner, device, _hidden(problem_root))
+
+
+def find(device: str) -> Sandbox:
+    """The sandbox of this machine, tried once.
+
+    Args:
+        device: "cuda" or "cpu".
+
+    Raises:
+        SandboxError: it does not work here.
+    """
     reasons = []
     for owner in (NOBODY, None) if os.geteuid() == 0 else (None,):
-        sandbox = Sandbox(bwrap, owner, device, _hidden(problem_root))
+        sandbox = confine(device, owner)
         reason = _trial(sandbox)
         if reason is None:
             return sandbox
@@ -114,15 +132,13 @@ def available(device: str = "cpu") -> str | None:
 def choose(choice: str, device: str) -> tuple[str, str | None]:
     """What a run uses, and why it is not confined.
 
-    "auto" confines on the CPU where that works. On a GPU it does not yet: this path has not been run there.
+    "auto" confines where that works.
 
     Raises:
         SandboxError: `choice` is "bubblewrap", and that does not work here.
     """
     if choice == NONE:
         return NONE, "--sandbox none"
-    if choice == "auto" and device == "cuda":
-        return NONE, "on a GPU it takes --sandbox bubblewrap"
     reason = available(device)
     if reason is None:
         return BUBBLEWRAP, None
@@ -140,7 +156,8 @@ def _trial(sandbox: Sandbox) -> str | None:
             (directory / folder).mkdir()
         if sandbox.owner is not None:
             os.chown(directory, sandbox.owner, -1)
-        command = [*sandbox.command(directory), sys.executable, "-c", _READS_PACKAGES]
+        tries = [_READS_PACKAGES, *([_STARTS_DRIVER] if sandbox.device == "cuda" else [])]
+        command = [*sandbox.command(directory), sys.executable, "-c", "\n".join(tries)]
         try:
             trial = subprocess.run(  # noqa: S603 - found on PATH, nothing of a solution in it
                 command, capture_output=True, text=True, timeout=TRIAL_S, check=False
@@ -178,18 +195,28 @@ def _system() -> list[str]:
     return arguments + _bind(Path("/sys/devices/system/cpu"))  # how many cores there are
 
 
-def _cuda() -> list[str]:
-    """The card's device files and what the driver reads.
-
-    Not run on a GPU yet: `auto` does not use it.
-    """
+def _cuda(hidden: Sequence[Path]) -> list[str]:
+    """The card's device files, what the driver reads, and the tools that Triton builds its launchers with."""
     arguments = _bind(Path("/sys"))
     for device in sorted(Path("/dev").glob("nvidia*")):
         arguments += ["--dev-bind", str(device), str(device)]
-    for name in ("CUDA_HOME", "CUDA_PATH"):
-        if os.environ.get(name):
-            arguments += _bind(Path(os.environ[name]))
+    for folder in sorted(_tool_folders()):
+        system = folder == Path("/") or any(folder.is_relative_to(name) for name in _SYSTEM)
+        # A compiler in ~/bin is no reason to show a home folder.
+        if not system and not any(Path(kept).is_relative_to(folder) for kept in (*hidden, Path.home())):
+            arguments += _bind(folder)
     return arguments
+
+
+def _tool_folders() -> set[Path]:
+    """The CUDA toolkit, its profiler, and where the C compiler that Triton would choose is installed."""
+    folders = {Path(os.environ[name]) for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)}
+    folders |= {_NSIGHT_COMPUTE}
+    for name in (os.environ.get("CC"), "clang", "gcc", "cc"):
+        compiler = shutil.which(name) if name else None
+        if compiler is not None:
+            return folders | {path.parent.parent for path in (Path(compiler), Path(compiler).resolve())}
+    return folders
 
 
 def _python(hidden: Sequence[Path]) -> list[str]:

@@ -71,7 +71,7 @@ class WorkerProcess:
         device: "cuda" or "cpu".
         solution: the file to copy beside the worker's code.
         log: where all that it prints goes.
-        prefix: the tool to run the worker under, if any; a confined worker takes none.
+        prefix: the tool to run the worker under, if any; it is confined like the worker.
         confinement: the sandbox, if any.
     """
 
@@ -83,7 +83,6 @@ class WorkerProcess:
         prefix: Prefix | None = None,
         confinement: Sandbox | None = None,
     ) -> None:
-        assert prefix is None or confinement is None
         self.log = log
         self._confinement = confinement
         self._first_inside: int | None = None
@@ -167,8 +166,12 @@ class WorkerProcess:
         self, command: list[str], prefix: Prefix | None, kept: tuple[int, ...]
     ) -> subprocess.Popen[bytes]:
         """Start `command` under its tool or in its sandbox; `kept` are the descriptors that it inherits."""
+        command = [*(prefix(self.directory) if prefix else []), *command]
+        if self.owner is not None:
+            for file in self.shared.iterdir():  # the tool's own
+                os.chown(file, self.owner, -1)
         if self._confinement is None:
-            return self._start([*(prefix(self.directory) if prefix else []), *command], kept)
+            return self._start(command, kept)
         read_end, write_end = os.pipe()
         with os.fdopen(read_end, "rb", buffering=0) as said, os.fdopen(write_end, "wb", buffering=0) as told:
             confined = [*self._confinement.command(self.directory, told.fileno()), *command]

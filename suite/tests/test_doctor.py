@@ -17,7 +17,9 @@ H200 = GpuState("GPU-1", "NVIDIA H200", "580.95.05", 1000, 150_000, 0)
 def machine(monkeypatch, tmp_path):
     """A function that examines a machine which is fit but for what it is told."""
 
-    def findings(states=(H200,), versions=None, compiler="/usr/bin/gcc", free_gb=100.0, writable=True):
+    def findings(
+        states=(H200,), versions=None, compiler="/usr/bin/gcc", free_gb=100.0, writable=True, confined=None
+    ):
         known = {"torch": "2.11.0+cu130", "triton": "3.6.0"} | (versions or {})
 
         def version(name):
@@ -35,6 +37,7 @@ def machine(monkeypatch, tmp_path):
             (tmp_path / "driver").mkdir(exist_ok=True)
             (tmp_path / "driver" / "params").write_text("RmProfilingAdminOnly: 0\n")
         monkeypatch.setattr(doctor, "_bubblewrap", lambda: Finding("bubblewrap", "ok", "works"))
+        monkeypatch.setattr(doctor.sandbox, "available", lambda _device: confined)
         found = {"gcc": compiler, "ncu": "/usr/bin/ncu"}
         monkeypatch.setattr(doctor.shutil, "which", found.get)
         monkeypatch.setattr(
@@ -62,7 +65,17 @@ def test_a_fit_machine(machine, tmp_path):
     assert findings["results"] == Finding(
         "results", "ok", f"{tmp_path / 'reports' / 'results'} can be written"
     )
-    assert [name for name, finding in findings.items() if finding.state != "ok"] == ["sandbox"]
+    assert [name for name, finding in findings.items() if finding.state != "ok"] == []
+    assert findings["sandbox"].text == "workers are confined by bubblewrap"
+
+
+def test_a_sandbox_that_the_card_does_not_work_in(machine):
+    assert machine(confined="bubblewrap does not work here: cuInit: 100")["sandbox"] == Finding(
+        "sandbox",
+        "warning",
+        "bubblewrap does not work here: cuInit: 100",
+        "make the card's device files and libraries readable, or use a container or a virtual machine",
+    )
 
 
 @pytest.mark.parametrize(

@@ -311,10 +311,10 @@ def test_a_gpu_s_device_files_are_bound_where_a_gpu_is_used():
     assert whole not in " ".join(Sandbox("bwrap", None, "cpu", ()).command(Path("/tmp/x")))
 
 
-def test_auto_confines_on_the_cpu_where_it_works_and_never_on_a_gpu(monkeypatch):
+def test_auto_confines_where_it_works(monkeypatch):
     monkeypatch.setattr(sandbox, "available", lambda _device: None)
     assert sandbox.choose("auto", "cpu") == ("bubblewrap", None)
-    assert sandbox.choose("auto", "cuda") == ("none", "on a GPU it takes --sandbox bubblewrap")
+    assert sandbox.choose("auto", "cuda") == ("bubblewrap", None)
     assert sandbox.choose("bubblewrap", "cuda") == ("bubblewrap", None)
     assert sandbox.choose("none", "cpu") == ("none", "--sandbox none")
     monkeypatch.setattr(sandbox, "available", lambda _device: "no user namespaces")
