@@ -1,9 +1,12 @@
-"""From what a worker reported of an exception to a status and a reason of one or two lines."""
+"""From what a worker reported of an exception to a status and a reason:
+
+what was raised, on which line, and what usually mends it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from suite.judge.advice import advise
 from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status
 
@@ -33,7 +36,7 @@ _MEMORY_TEXTS = ("can't allocate memory", "out of memory")
 def diagnose(failure: WorkerFailedError) -> tuple[Status, str]:
     """The status and the reason that a failed request earns its solution."""
     if failure.error is None:
-        return failure.status, failure.reason
+        return failure.status, _with_advice(failure.status, "", failure.reason)
     chain = _chain(failure.error)
     kinds = {kind for kind, _ in chain}
     text = "\n".join(message for _, message in chain)
@@ -43,7 +46,7 @@ def diagnose(failure: WorkerFailedError) -> tuple[Status, str]:
         status = Status.COMPILE_ERROR
     else:
         status = Status.RUNTIME_ERROR
-    return status, _reason(chain, failure.error.get("line"))
+    return status, _reason(status, chain, failure.error.get("line"))
 
 
 def raised(failure: WorkerFailedError) -> str | None:
@@ -74,7 +77,12 @@ def _text(value: Any, default: str) -> str:
     return value if isinstance(value, str) and value else default
 
 
-def _reason(chain: list[tuple[str, str]], line: Any) -> str:
+def _with_advice(status: Status, kind: str, reason: str) -> str:
+    advice = advise(status, kind, reason)
+    return reason if advice is None else f"{reason}; {advice}"
+
+
+def _reason(status: Status, chain: list[tuple[str, str]], line: Any) -> str:
     kind, message = chain[0]
     for inner_kind, inner_message in chain[1:]:
         if kind not in _WRAPPERS:
@@ -84,4 +92,4 @@ def _reason(chain: list[tuple[str, str]], line: Any) -> str:
     # Triton's own messages show the source up to a caret and end with the cause; others begin with it.
     cause = (lines[-1] if kind in _SHOWING_SOURCE else lines[0]) if lines else "(no message)"
     where = f" (line {line})" if type(line) is int and 0 < line <= MAX_LINE else ""
-    return plain(f"{kind}: {cause}"[:MAX_REASON]) + where
+    return _with_advice(status, kind, plain(f"{kind}: {cause}"[:MAX_REASON]) + where)

@@ -12,6 +12,7 @@ from suite.judge.truth import Case, Expected
 from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status
 
+LONGEST_ADVICE = 110
 # What Triton 3.7 says of a kernel that it cannot compile: where, the source, a caret, the cause.
 AT_KERNEL = """at 6:8:
 def kernel(x_ptr, BLOCK: tl.constexpr):
@@ -40,7 +41,8 @@ def failure(*chain, line=None):
             ],
             31,
             Status.COMPILE_ERROR,
-            "AttributeError: module 'triton.language' has no attribute 'tanh' (line 31)",
+            "AttributeError: module 'triton.language' has no attribute 'tanh' (line 31); "
+            "write 2 * tl.sigmoid(2 * x) - 1, or take libdevice.tanh from triton.language.extra",
         ),
         (
             [
@@ -49,7 +51,8 @@ def failure(*chain, line=None):
             ],
             12,
             Status.COMPILE_ERROR,
-            "AttributeError: module 'triton.language' has no attribute 'tanh' (line 12)",
+            "AttributeError: module 'triton.language' has no attribute 'tanh' (line 12); "
+            "write 2 * tl.sigmoid(2 * x) - 1, or take libdevice.tanh from triton.language.extra",
         ),
         (
             [("CompilationError", AT_KERNEL + "NameError('offs_m is not defined')")],
@@ -61,13 +64,14 @@ def failure(*chain, line=None):
             [("ModuleNotFoundError", "No module named 'cupy'")],
             3,
             Status.COMPILE_ERROR,
-            "ModuleNotFoundError: No module named 'cupy' (line 3)",
+            "ModuleNotFoundError: No module named 'cupy' (line 3); "
+            "solutions may import torch, triton and the standard library",
         ),
         (
             [("NameError", "name 'math' is not defined")],
             17,
             Status.RUNTIME_ERROR,
-            "NameError: name 'math' is not defined (line 17)",
+            "NameError: name 'math' is not defined (line 17); import math",
         ),
         (
             [("SyntaxError", "invalid syntax (mine.py, line 4)")],
@@ -86,7 +90,7 @@ def failure(*chain, line=None):
             40,
             Status.RUNTIME_ERROR,
             "ValueError: Conflicting meta-parameters: BLOCK_M. Make sure that you don't re-define "
-            "auto-tuned symbols. (line 40)",
+            "auto-tuned symbols. (line 40); leave out of the launch what @triton.autotune passes",
         ),
         (
             [
@@ -97,13 +101,14 @@ def failure(*chain, line=None):
             ],
             22,
             Status.OUT_OF_MEMORY,
-            "OutOfMemoryError: CUDA out of memory. Tried to allocate 64.00 GiB. (line 22)",
+            "OutOfMemoryError: CUDA out of memory. Tried to allocate 64.00 GiB. (line 22); "
+            "compute in place or piece by piece",
         ),
         (
             [("RuntimeError", "Triton Error [CUDA]: out of memory")],
             22,
             Status.OUT_OF_MEMORY,
-            "RuntimeError: Triton Error [CUDA]: out of memory (line 22)",
+            "RuntimeError: Triton Error [CUDA]: out of memory (line 22); compute in place or piece by piece",
         ),
         (
             [
@@ -114,7 +119,8 @@ def failure(*chain, line=None):
             ],
             22,
             Status.OUT_OF_MEMORY,
-            "RuntimeError: DefaultCPUAllocator: can't allocate memory (line 22)",
+            "RuntimeError: DefaultCPUAllocator: can't allocate memory (line 22); "
+            "compute in place or piece by piece",
         ),
         (
             [
@@ -123,7 +129,8 @@ def failure(*chain, line=None):
             ],
             9,
             Status.OUT_OF_MEMORY,
-            "_ArrayMemoryError: Unable to allocate 64.0 GiB for an array with shape (8589934592,) (line 9)",
+            "_ArrayMemoryError: Unable to allocate 64.0 GiB for an array with shape (8589934592,) (line 9); "
+            "compute in place or piece by piece",
         ),
         (
             [
@@ -136,7 +143,8 @@ def failure(*chain, line=None):
             33,
             Status.COMPILE_ERROR,
             "OutOfResources: out of resource: shared memory, Required: 196608, Hardware limit: 101376. "
-            "Reducing block sizes or `num_stages` may help. (line 33)",
+            "Reducing block sizes or `num_stages` may help. (line 33); "
+            "smaller blocks or fewer stages; see bench inspect",
         ),
         (
             [
@@ -145,7 +153,8 @@ def failure(*chain, line=None):
             ],
             8,
             Status.COMPILE_ERROR,
-            "ValueError: arange's range must be a power of 2 (line 8)",
+            "ValueError: arange's range must be a power of 2 (line 8); "
+            "round the block up with triton.next_power_of_2 and mask the rest",
         ),
         (
             [("CompileTimeAssertionFailure", "at 3:4:\n    tl.static_assert(K % BLOCK_K == 0)\n    ^\n")],
@@ -169,7 +178,9 @@ def failure(*chain, line=None):
             ],
             None,
             Status.RUNTIME_ERROR,
-            "AcceleratorError: CUDA error: an illegal memory access was encountered",
+            "AcceleratorError: CUDA error: an illegal memory access was encountered; "
+            "a load or store runs past its tensor: "
+            "check masks and strides, and offsets of 2**31 or more need int64",
         ),
         (
             [("RuntimeError", "PassManager::run failed")],
@@ -196,6 +207,24 @@ def failure(*chain, line=None):
 )
 def test_each_kind_of_failure_has_its_status_and_one_line(chain, line, status, reason):
     assert diagnose(failure(*chain, line=line)) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("maximun", "did you mean tl.maximum?"),
+        ("silu", "write x * tl.sigmoid(x)"),
+        ("qqqqqq", "triton.language has no such function"),
+    ],
+)
+def test_an_invented_name_is_answered_with_a_known_one(name, advice):
+    message = f"module 'triton.language' has no attribute '{name}'"
+    assert diagnose(failure(("AttributeError", message)))[1] == f"AttributeError: {message}; {advice}"
+
+
+def test_a_crash_is_most_often_an_access_out_of_bounds():
+    crash = WorkerFailedError(Status.RUNTIME_ERROR, "the process was killed by SIGSEGV during 'call'")
+    assert diagnose(crash)[1].startswith("the process was killed by SIGSEGV during 'call'; a load or store")
 
 
 def test_a_failure_of_the_worker_itself_keeps_its_own_words():
@@ -273,7 +302,7 @@ def test_whatever_a_worker_says_becomes_one_printable_line(error):
     status, reason = diagnose(WorkerFailedError(Status.RUNTIME_ERROR, "exception during call", error))
     assert status in {Status.RUNTIME_ERROR, Status.COMPILE_ERROR, Status.OUT_OF_MEMORY}
     assert reason.isprintable()
-    assert 0 < len(reason) <= MAX_REASON + len(" (line 1000000)")
+    assert 0 < len(reason) <= MAX_REASON + len(" (line 1000000); ") + LONGEST_ADVICE
 
 
 @pytest.mark.parametrize(

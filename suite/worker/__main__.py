@@ -37,6 +37,16 @@ def text_of(error: BaseException) -> str:
         return f"(its message raised {type(second).__name__})"
 
 
+def line_of_kernel(error: BaseException, solution_path: str | None) -> int | None:
+    """The line that Triton could not compile: it counts from the first line of the kernel's own source."""
+    source, row = getattr(error, "src", None), getattr(getattr(error, "node", None), "lineno", None)
+    if solution_path is None or type(source) is not str or type(row) is not int:
+        return None
+    with open(solution_path, encoding="utf-8") as file:  # noqa: PTH123 - not a path of ours
+        before, found, _ = file.read().partition(source.rstrip())
+    return before.count("\n") + row if found else None
+
+
 def describe_error(error: BaseException, solution_path: str | None) -> dict[str, Any]:
     """An exception as JSON: the chain of causes, outermost first, and where in the solution it arose."""
     chain: list[dict[str, str]] = []
@@ -47,6 +57,7 @@ def describe_error(error: BaseException, solution_path: str | None) -> dict[str,
         for frame in traceback.extract_tb(current.__traceback__):
             if frame.filename == solution_path:
                 line = frame.lineno
+        line = line_of_kernel(current, solution_path) or line
         current = current.__cause__ or current.__context__
     if isinstance(error, SyntaxError) and error.filename == solution_path:
         line = error.lineno
