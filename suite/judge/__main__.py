@@ -15,6 +15,7 @@ from suite.judge.sandbox import BUBBLEWRAP, confine
 from suite.judge.worker_process import Prefix, WorkerProcess
 
 PR_SET_PDEATHSIG = 1
+MOST_AHEAD = 8  # half a GB of memory each, on the card too
 
 
 class Workers:
@@ -30,6 +31,7 @@ class Workers:
             confine(plan.device, plan.sandbox_owner, root) if plan.sandbox == BUBBLEWRAP else None
         )
         self._ready: dict[Entry, WorkerProcess] = {}
+        self._ahead = min(MOST_AHEAD, max(1, (os.cpu_count() or 1) // 2))
         self._start(plan.entries[0])
         if plan.benches:
             self._start(plan.rival)
@@ -37,13 +39,14 @@ class Workers:
     def take(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         """The worker of an entry.
 
-        Where there is no clock to disturb, the next entry's worker starts at the same time.
+        Where there is no clock to disturb, the next entries' workers start at the same time.
         """
         worker = self._ready.pop(entry, None) or self._spawn(entry, prefix)
-        if self._plan.device == "cpu":
+        if not self._plan.benches:
             following = self._plan.entries.index(entry) + 1
-            for waiting in self._plan.entries[following : following + 1]:
-                self._start(waiting)
+            for waiting in self._plan.entries[following : following + self._ahead]:
+                if waiting not in self._ready:
+                    self._start(waiting)
         return worker
 
     def close(self) -> None:

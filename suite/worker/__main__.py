@@ -16,10 +16,9 @@ from suite.worker.protocol import MAX_TEXT
 
 PR_SET_PDEATHSIG = 1
 MAX_FILE_BYTES = 256 << 20
-# The interpreter needs little; a runaway allocation must fail in the solution before it takes the machine
-# down. With CUDA no such limit is possible: the driver reserves address space for all of the machine's
-# memory.
-CPU_ADDRESS_SPACE_BYTES = 16 << 30
+# A runaway allocation must fail in the solution before it takes the machine down. With CUDA address space is
+# no measure, since the driver reserves as much as the machine has memory; what can be written to is.
+MEMORY_BYTES = 16 << 30
 
 
 def shorten(text: str, limit: int = MAX_TEXT) -> str:
@@ -77,8 +76,7 @@ def limit_process(device: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_FSIZE, MAX_FILE_BYTES)
-    if device == "cpu":
-        limit(resource.RLIMIT_AS, CPU_ADDRESS_SPACE_BYTES)
+    limit(resource.RLIMIT_AS if device == "cpu" else resource.RLIMIT_DATA, MEMORY_BYTES)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - not a path of ours
         file.write("1000")
 
