@@ -6,13 +6,11 @@ the inputs and output buffers of one workload, and nothing else of the judge's.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-from pathlib import Path
 from typing import Protocol
 
 import torch
 
+from suite.judge.arena import Arena
 from suite.worker import cuda_ipc
 from suite.worker.protocol import BufferSpec, TensorSpec
 
@@ -96,14 +94,12 @@ class CudaExchange:
         torch.cuda.empty_cache()
 
 
-class FileExchange:
-    """Shares host memory through files in a worker's directory; `owner` is the user id that it runs as."""
+class ArenaExchange:
+    """Shares host memory through a worker's arena."""
 
-    def __init__(self, directory: Path, owner: int | None = None) -> None:
-        self._directory = directory
-        self._owner = owner
-        self._names = itertools.count()
-        self._files: dict[int, BufferSpec] = {}
+    def __init__(self, arena: Arena) -> None:
+        self._arena = arena
+        self._pieces: dict[int, BufferSpec] = {}
 
     def allocating_inputs(self) -> contextlib.AbstractContextManager[None]:  # noqa: D102
         return contextlib.nullcontext()
@@ -118,22 +114,19 @@ class FileExchange:
         if tensor.numel() == 0:
             return _spec(tensor, None, 0)
         offset_bytes = int(tensor.storage_offset()) * tensor.dtype.itemsize
-        return _spec(tensor, self._files[tensor.untyped_storage().data_ptr()], offset_bytes)
+        return _spec(tensor, self._pieces[tensor.untyped_storage().data_ptr()], offset_bytes)
 
     def release(self) -> None:  # noqa: D102
-        for buffer in self._files.values():
-            Path(buffer.handle).unlink(missing_ok=True)
-        self._files.clear()
+        self._pieces.clear()
+        self._arena.clear()
 
     def _shared_copy(self, tensor: torch.Tensor) -> torch.Tensor:
         source = bytes_of(tensor)
         if source.numel() == 0 or tensor.numel() == 0:
             return tensor
-        path = self._directory / f"shared-{next(self._names)}"
-        mapped = torch.from_file(str(path), shared=True, size=source.numel(), dtype=torch.uint8)
-        if self._owner is not None:
-            os.chown(path, self._owner, -1)
+        offset, piece = self._arena.take(source.numel())
+        mapped = torch.frombuffer(piece, dtype=torch.uint8)
         mapped.copy_(source)
-        self._files[mapped.data_ptr()] = BufferSpec("file", str(path), source.numel())
+        self._pieces[mapped.data_ptr()] = BufferSpec("arena", str(offset), source.numel())
         typed = torch.empty(0, dtype=tensor.dtype).set_(mapped.untyped_storage())
         return typed.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())

@@ -21,7 +21,7 @@ from suite.judge.agreement import require_agreement
 from suite.judge.audit import audit, disagrees, has_ncu, ncu_prefix
 from suite.judge.card import Card, clocks_from, environment
 from suite.judge.diagnosis import diagnose
-from suite.judge.exchange import CudaExchange, Exchange, FileExchange
+from suite.judge.exchange import ArenaExchange, CudaExchange, Exchange
 from suite.judge.measure import Bench, Measurement, Side
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
@@ -273,7 +273,7 @@ class Session:
         return {"flags": ["audit"]}
 
     def _exchange(self, worker: WorkerProcess) -> Exchange:
-        return CudaExchange() if self._plan.device == "cuda" else FileExchange(worker.shared, worker.owner)
+        return CudaExchange() if worker.arena is None else ArenaExchange(worker.arena)
 
     def _progress(self, entry: Entry, text: str, done: int, total: int) -> None:
         self._emit({"event": "progress", "solution": entry.name, "text": text, "done": done, "total": total})

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from suite.judge.arena import Arena
 from suite.judge.namespace import end_namespace, first_inside
 from suite.judge.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError, is_shown
 from suite.result import Status
@@ -65,7 +66,8 @@ class WorkerFailedError(Exception):
 class WorkerProcess:
     """One worker with a private directory that holds its code, its temporary files and its compiler cache.
 
-    `shared` is the folder in it for files that judge and worker map; `sandbox` is how the worker is confined.
+    `shared` is the folder in it for files of a tool around the worker, `arena` the host memory that judge and
+    worker share on the CPU, and `sandbox` how the worker is confined.
 
     Args:
         device: "cuda" or "cpu".
@@ -94,8 +96,10 @@ class WorkerProcess:
         requests_read, self._requests = os.pipe()
         self._replies, replies_write = os.pipe()
         os.set_blocking(self._replies, False)
-        command = [sys.executable, "-m", "suite.worker", device, str(requests_read), str(replies_write)]
-        self._process = self._launch(command, prefix, (requests_read, replies_write))
+        self.arena = Arena() if device == "cpu" else None
+        kept = [requests_read, replies_write, *([self.arena.fd] if self.arena is not None else [])]
+        command = [sys.executable, "-m", "suite.worker", device, *map(str, kept)]
+        self._process = self._launch(command, prefix, tuple(kept))
         os.close(requests_read)
         os.close(replies_write)
         self._selector = selectors.DefaultSelector()
@@ -108,7 +112,7 @@ class WorkerProcess:
 
     @property
     def owner(self) -> int | None:
-        """The user id that shared files must belong to; None: the judge's own."""
+        """The user id that files for the worker must belong to; None: the judge's own."""
         return None if self._confinement is None else self._confinement.owner
 
     def request(self, op: str, timeout_s: float, **fields: Any) -> dict[str, Any]:
@@ -158,6 +162,8 @@ class WorkerProcess:
         self._selector.close()
         os.close(self._requests)
         os.close(self._replies)
+        if self.arena is not None:
+            self.arena.close()
         shutil.rmtree(self.directory, ignore_errors=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             os.truncate(self.log, MAX_LOG_BYTES)

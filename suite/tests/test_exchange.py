@@ -1,11 +1,13 @@
 """Memory that judge and worker share: the judge's end and the worker's, in one process."""
 
 import json
+import os
 
 import pytest
 import torch
 
-from suite.judge.exchange import FileExchange, bytes_of, poison
+from suite.judge.arena import Arena, ArenaFullError
+from suite.judge.exchange import ArenaExchange, bytes_of, poison
 from suite.worker.buffers import SharedBuffers
 from suite.worker.protocol import BufferSpec, TensorSpec, spec_from_json, spec_to_json
 
@@ -13,14 +15,21 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def exchange(tmp_path):
-    return FileExchange(tmp_path)
+def arena():
+    arena = Arena(1 << 20)
+    yield arena
+    arena.close()
 
 
 @pytest.fixture
-def theirs(exchange):
+def exchange(arena):
+    return ArenaExchange(arena)
+
+
+@pytest.fixture
+def theirs(exchange, arena):
     """A function that gives the worker's view of one of the judge's tensors."""
-    buffers = SharedBuffers()
+    buffers = SharedBuffers(arena.fd)
 
     def attach(tensor):
         line = json.dumps(spec_to_json(exchange.spec(tensor)))
@@ -54,13 +63,12 @@ def test_the_worker_sees_the_judge_s_tensor(exchange, theirs, make):
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 7)])
-def test_a_tensor_without_elements_needs_no_memory(exchange, theirs, shape, tmp_path):
+def test_a_tensor_without_elements_needs_no_memory(exchange, theirs, shape):
     tensor = torch.empty(shape, dtype=torch.int32)
     (mine,) = exchange.publish([tensor])
     seen = theirs(mine)
     assert (seen.dtype, tuple(seen.shape), seen.stride()) == (torch.int32, shape, tensor.stride())
     assert exchange.spec(mine).buffer is None
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_worker_writes_the_judge_reads(exchange, theirs):
@@ -116,17 +124,37 @@ def test_poison_reaches_the_whole_storage_and_takes_no_tensors():
     poison([torch.empty(0)])
 
 
-def test_release_removes_the_files(exchange, tmp_path):
-    exchange.publish([torch.rand(3), torch.rand(4)])
-    assert len(list(tmp_path.iterdir())) == 2
+def test_release_gives_the_memory_back(exchange, arena):
+    exchange.publish([torch.rand(30_000), torch.rand(30_000)])
+    assert os.fstat(arena.fd).st_blocks * 512 >= 240_000
     exchange.release()
     exchange.release()
-    assert list(tmp_path.iterdir()) == []
+    assert os.fstat(arena.fd).st_blocks == 0
+    (mine,) = exchange.publish([torch.ones(2)])
+    assert exchange.spec(mine).buffer == BufferSpec("arena", "0", 8)
 
 
-def test_a_buffer_is_mapped_once(exchange):
+def test_a_worker_cannot_shrink_what_the_judge_reads(exchange, arena, theirs):
+    (mine,) = exchange.publish([torch.ones(2)])
+    assert torch.equal(theirs(mine), mine)
+    for nbytes in (0, 2 << 20):
+        with pytest.raises(PermissionError):
+            os.ftruncate(arena.fd, nbytes)
+    assert mine.tolist() == [1.0, 1.0]
+
+
+def test_what_does_not_fit_is_a_fault_of_the_problem_and_says_both_sizes(exchange):
+    with pytest.raises(ArenaFullError) as failure:
+        exchange.publish([torch.empty(1 << 18), torch.empty(1 << 14)])
+    assert str(failure.value) == (
+        "inputs and outputs of 1.1 MB do not fit into the 1.0 MB that judge and worker share on the CPU: "
+        "make the check workloads smaller"
+    )
+
+
+def test_a_buffer_is_mapped_once(exchange, arena):
     (mine,) = exchange.publish([torch.arange(4.0)])
-    buffers = SharedBuffers()
+    buffers = SharedBuffers(arena.fd)
     first = buffers.tensor(exchange.spec(mine), CPU)
     assert buffers.tensor(exchange.spec(mine), CPU).data_ptr() == first.data_ptr()
     buffers.close()

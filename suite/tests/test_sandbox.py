@@ -264,8 +264,8 @@ def test_starts_leak_no_descriptor_and_no_directory(start, tmp_path):
     before = descriptors()
     for _ in range(5):
         worker = start("reply(fds=os.listdir('/proc/self/fd'))")
-        # Standard input, output and error, the two pipes, and the one that lists them.
-        assert len(answer(worker)["fds"]) == 6
+        # Standard input, output and error, the two pipes, the arena, and the one that lists them.
+        assert len(answer(worker)["fds"]) == 7
         worker.close()
     assert descriptors() == before
     assert not list(tmp_path.glob("bench-worker-*"))

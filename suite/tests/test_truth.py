@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.judge.exchange import FileExchange
+from suite.judge.arena import Arena
+from suite.judge.exchange import ArenaExchange
 from suite.judge.truth import ProblemError, Truth
 
 
@@ -16,12 +17,12 @@ from suite.judge.truth import ProblemError, Truth
 def broken(tiny_root: Path, tmp_path: Path):
     """The small problem with one thing changed."""
 
-    def make(old: str, new: str, file: str = "inputs.py") -> tuple[Truth, FileExchange]:
+    def make(old: str, new: str, file: str = "inputs.py") -> tuple[Truth, ArenaExchange]:
         path = tiny_root / "problems" / "row_argmin" / file
         source = path.read_text()
         assert source.count(old) == 1
         path.write_text(source.replace(old, new))
-        return Truth(path.parent, "cpu"), FileExchange(tmp_path)
+        return Truth(path.parent, "cpu"), ArenaExchange(Arena())
 
     return make
 

@@ -272,8 +272,8 @@ def test_twenty_starts_leak_no_descriptor_and_no_directory(start, tmp_path):
     for number in range(20):
         worker = start("reply(fds=sorted(os.listdir('/proc/self/fd')))")
         if number == 0:
-            # Standard input, output and error, the two pipes, and the one that lists them.
-            assert len(worker.request("call", PATIENCE_S)["fds"]) == 6
+            # Standard input, output and error, the two pipes, the arena, and the one that lists them.
+            assert len(worker.request("call", PATIENCE_S)["fds"]) == 7
         worker.close()
     assert descriptors() == before
     assert not list(tmp_path.glob("bench-worker-*"))

@@ -1,4 +1,4 @@
-"""`python -m suite.worker DEVICE READ_FD WRITE_FD`: serve one solution until the pipe closes."""
+"""`python -m suite.worker DEVICE READ_FD WRITE_FD [ARENA_FD]`: serve one solution until the pipe closes."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def limit_process(device: str) -> None:
         file.write("1000")
 
 
-def serve(device: str, requests: int, replies: int) -> None:
+def serve(device: str, requests: int, replies: int, arena: int | None) -> None:
     """Answer requests until the judge closes the pipe."""
     from suite.worker.solution_host import SolutionHost
 
-    host = SolutionHost(device)
+    host = SolutionHost(device, arena)
     solution_path: str | None = None
     with os.fdopen(requests, "rb") as lines:
         for line in lines:
@@ -108,12 +108,15 @@ def main() -> None:
     """Set the process up before torch and Triton are imported, then serve."""
     device = sys.argv[1]
     requests, replies = int(sys.argv[2]), int(sys.argv[3])
+    arena = int(sys.argv[4]) if len(sys.argv) > 4 else None
     limit_process(device)
     if device == "cpu":
         os.environ["TRITON_INTERPRET"] = "1"
     os.set_inheritable(requests, False)
     os.set_inheritable(replies, False)
-    serve(device, requests, replies)
+    if arena is not None:
+        os.set_inheritable(arena, False)
+    serve(device, requests, replies, arena)
     # Threads and atexit handlers of the solution have no say in when this process ends.
     os._exit(0)
 

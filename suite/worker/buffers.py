@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+
 import torch
 
 from suite.worker import cuda_ipc
@@ -21,9 +23,14 @@ class _DeviceBytes:
 
 
 class SharedBuffers:
-    """Maps each shared buffer once; `close` unmaps them all."""
+    """Maps each shared buffer once; `close` unmaps them all.
 
-    def __init__(self) -> None:
+    Args:
+        arena_fd: the memory file that host buffers lie in, if any.
+    """
+
+    def __init__(self, arena_fd: int | None = None) -> None:
+        self._arena_fd = arena_fd
         self._bytes: dict[BufferSpec, torch.Tensor] = {}
         self._addresses: list[int] = []
 
@@ -48,8 +55,10 @@ class SharedBuffers:
 
     def _map(self, buffer: BufferSpec) -> torch.Tensor:
         if buffer not in self._bytes:
-            if buffer.kind == "file":
-                mapped = torch.from_file(buffer.handle, shared=True, size=buffer.nbytes, dtype=torch.uint8)
+            if buffer.kind == "arena":
+                assert self._arena_fd is not None
+                piece = mmap.mmap(self._arena_fd, buffer.nbytes, offset=int(buffer.handle))
+                mapped = torch.frombuffer(piece, dtype=torch.uint8)
             else:
                 address = cuda_ipc.open_handle(buffer.handle)
                 self._addresses.append(address)

@@ -28,7 +28,7 @@ class BufferSpec:
     """A block of memory that both processes map.
 
     kind "cuda_ipc": `handle` is the hexadecimal CUDA IPC handle of a device allocation.
-    kind "file": `handle` is the path of a file in the worker's directory.
+    kind "arena": `handle` is the offset, a decimal number, in the memory file that the worker was given.
     """
 
     kind: str

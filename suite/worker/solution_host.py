@@ -36,9 +36,9 @@ def describe(value: Any) -> dict[str, Any]:
 class SolutionHost:
     """One solution in this process: the operations that the judge may ask for."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, arena_fd: int | None) -> None:
         self._device = torch.device(device)
-        self._buffers = SharedBuffers()
+        self._buffers = SharedBuffers(arena_fd)
         self._inputs: list[torch.Tensor] = []
         self._outputs: list[torch.Tensor] = []
         self._output_specs: list[TensorSpec] = []
