@@ -22,18 +22,29 @@ ROUNDS = 3
 WORDS = "run --problem argmin --solution final --workload seed --no-save --json -".split()  # noqa: SIM905
 # The judge with its checks taken out: only here, and only in the process that this starts.
 UNCHECKED = """
-import sys
-from suite.judge import measure, trial
+import suite.judge.__main__ as judge
 
-fresh = measure.Bench._fresh_case
-measure.Bench._fresh_case = lambda self: self._case if self._case is not None else fresh(self)
-measure.fingerprint = lambda tensors: []
-measure.check_inputs = lambda before, case: None
-measure.verify = lambda reply, attached, truths, truth: []
-measure.Bench._agrees = lambda self: True
-measure.Truth.exact_outputs = lambda self, case: []
-from suite.judge.__main__ import main
-main()
+take = judge.Workers.take
+
+
+def without_checks(self, *arguments):
+    from suite.judge import measure  # imported by now: the workers start first, as ever
+
+    if measure.verify is not nothing:
+        fresh = measure.Bench._fresh_case
+        measure.Bench._fresh_case = lambda self: self._case if self._case is not None else fresh(self)
+        measure.Bench._agrees = lambda self: True
+        measure.Truth.exact_outputs = lambda self, case: []
+        measure.fingerprint = measure.check_inputs = measure.verify = nothing
+    return take(self, *arguments)
+
+
+def nothing(*_):
+    return []
+
+
+judge.Workers.take = without_checks
+judge.main()
 """
 
 
