@@ -93,6 +93,9 @@ class Timing:
     """Median of empty event pairs taken the same way by the judge; has been subtracted from each sample."""
     discarded: int
     """Samples thrown away and taken again because the card had lowered its clocks."""
+    unaccounted_ms: float | None = None
+    """What the judge's clock on the wall saw around a call beyond its latency, less the same for the rival:
+    the median of the pairs. Near 0 for an honest clock."""
 
 
 @dataclass(frozen=True, slots=True)

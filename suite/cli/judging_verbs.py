@@ -111,7 +111,7 @@ def submit_verb(
     sandbox: str,
     timeout_s: float,
 ) -> None:
-    """Judge FILE and, if it passes, add it to the solutions of a problem.
+    """Judge FILE and, if it passes, add it to the solutions of a problem. On a GPU a second clock must agree.
 
     \b
     Examples:
@@ -122,7 +122,8 @@ def submit_verb(
     with plain_errors():
         problem = find_problem(root, problem_name)
         submission = prepare(root, problem, file, author, idea)
-        options = RunOptions(device_of(device), timeout_s=timeout_s, sandbox=sandbox)
+        on = device_of(device)
+        options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)
         if confinement == NONE and not allow_unsandboxed:
             raise SandboxError(f"nothing confines {file}: {why}; --allow-unsandboxed submits it all the same")
@@ -130,6 +131,11 @@ def submit_verb(
         show(root, problem, results)
         if not results or any(result.status is not Status.PASSED for result in results):
             note(f"not submitted: {file} did not pass")
+            sys.exit(EXIT_FAILED)
+        if any("audit" in result.flags for result in results):
+            note(
+                "not submitted: the second clock contradicts the first, or does not work here (bench doctor)"
+            )
             sys.exit(EXIT_FAILED)
         if options.device == "cpu":
             show_card_columns(problem, [submission.solution], results)

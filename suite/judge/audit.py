@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
 
 from suite import stats
 from suite.judge.exchange import CudaExchange
-from suite.judge.trial import Attached
+from suite.judge.trial import Attached, UnfitError, verify
 from suite.judge.truth import Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
-from suite.result import Audit
+from suite.result import Audit, Status
+from suite.worker.clock import MARKER
 
 CALLS = 7
 DISAGREEMENT = 0.05
 # In the folder that a confined worker shares with the judge.
 NCU_TABLE = Path("shared") / "ncu.csv"
 _METRIC = "gpu__time_duration.sum"
+_KERNEL = "Kernel Name"
 # ncu has spelled its units both ways; "base" units are nanoseconds.
 _TO_MS = {"nsecond": 1e-6, "ns": 1e-6, "usecond": 1e-3, "us": 1e-3, "msecond": 1.0, "ms": 1.0}
 
@@ -31,13 +34,13 @@ def has_ncu() -> bool:
 def ncu_prefix(directory: Path) -> list[str]:
     """The start of the command that runs a worker under Nsight Compute.
 
-    One metric needs one pass, so no kernel is replayed. Clocks are left alone; caches are flushed as our own
-    clock does. A confined profiler can write to the table, but not make it.
+    One metric needs one pass, so no kernel is replayed. The whole process is profiled: a range that a worker
+    begins and ends is one that a solution can end earlier. Clocks are left alone; caches are flushed as our
+    own clock does. A confined profiler can write to the table, but not make it.
     """
     (directory / NCU_TABLE).touch()
     return [
         "ncu",
-        "--profile-from-start=off",
         "--clock-control=none",
         "--cache-control=all",
         f"--metrics={_METRIC}",
@@ -57,10 +60,13 @@ def audit(
     *,
     under_ncu: bool,
 ) -> Audit | None:
-    """Median latency of a few calls under the second clock; None if the clock did not work.
+    """Median latency of a few calls under the second clock; None if the clock does not work here.
 
     Args:
         worker: a worker of its own, started with `ncu_prefix` if `under_ncu`; closed by the caller.
+
+    Raises:
+        UnfitError: an output is wrong, or the profiler saw other calls than the judge made.
     """
     exchange = CudaExchange()
     attached = Attached(worker, "audit", timeout_s)
@@ -73,7 +79,9 @@ def audit(
             case = truth.fresh_case("audit", axes, exchange)
             if turn == 0:
                 attached.prepare(case, exchange, truth.expected(case))
+            truths = truth.exact_outputs(case)
             call = attached.call(case, exchange, method if turn else None)
+            verify(call.reply, attached, truths, truth)
             if turn:
                 claimed_ms.append(float(call.reply.get("latency_ms") or 0.0))
             del case
@@ -81,7 +89,7 @@ def audit(
         if under_ncu:
             worker.finish(timeout_s)
             claimed_ms = read_ncu(worker.directory / NCU_TABLE, CALLS)
-    except (WorkerFailedError, OSError, ValueError):
+    except (WorkerFailedError, OSError, KeyError, ValueError):
         return None
     finally:
         attached.outputs = []
@@ -92,19 +100,34 @@ def audit(
 
 
 def read_ncu(path: Path, calls: int) -> list[float]:
-    """The kernel time of each call, ms, from ncu's CSV: one row a launch, the same number of launches a call.
+    """The kernel time of each call, ms, from ncu's CSV with one row a launch.
+
+    A call begins with a marker kernel and has another one at its end. What runs after its end, up to the next
+    call, is counted to it: nothing of an honest solution does.
 
     Raises:
-        OSError, ValueError: there is no such table, or its rows do not divide into `calls`.
+        OSError, KeyError, ValueError: there is no such table, or ncu could not read the card's counters.
+        UnfitError: the calls cannot be told apart: a solution launched markers of its own.
     """
     lines = [line for line in path.read_text().splitlines() if not line.startswith("==")]
     rows = list(csv.DictReader(lines))
     unit = _TO_MS[rows[0][_METRIC]] if rows and rows[0][_METRIC] in _TO_MS else None
-    durations = [float(row[_METRIC].replace(",", "")) * (unit or 1e-6) for row in rows[1 if unit else 0 :]]
-    if not durations or len(durations) % calls:
-        raise ValueError(f"{len(durations)} kernel launches in {calls} calls")
-    each = len(durations) // calls
-    return [sum(durations[i : i + each]) for i in range(0, len(durations), each)]
+    launches = [
+        (row[_KERNEL], float(row[_METRIC].replace(",", "")) * (unit or 1e-6))
+        for row in rows[1 if unit else 0 :]
+    ]
+    markers = [index for index, (name, _) in enumerate(launches) if MARKER in name]
+    if not markers:
+        raise ValueError(f"{len(launches)} kernel launches and no marker")
+    if len(markers) != 2 * calls:
+        raise UnfitError(
+            Status.REJECTED, f"rule 'one clock': the profiler saw {len(markers)} markers, not {2 * calls}"
+        )
+    starts = [*markers[::2], len(launches)]
+    return [
+        sum(duration_ms for name, duration_ms in launches[start:end] if MARKER not in name)
+        for start, end in itertools.pairwise(starts)
+    ]
 
 
 def disagrees(latency_ms: float, audited: Audit) -> bool:

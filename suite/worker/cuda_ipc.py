@@ -1,4 +1,4 @@
-"""CUDA inter-process memory through the driver API.
+"""CUDA inter-process memory, and what persists in the L2 cache, through the driver API.
 
 torch's own sharing goes through files in /dev/shm that a sandboxed worker does not see, so the few driver
 calls it needs are made here. libcuda.so.1 comes with every driver and its names are stable.
@@ -55,6 +55,11 @@ def open_handle(handle: str) -> int:
     code = _driver().cuIpcOpenMemHandle_v2(ctypes.byref(address), exported, _LAZY_ENABLE_PEER_ACCESS)
     _check("cuIpcOpenMemHandle", code)
     return address.value
+
+
+def reset_persisting_l2() -> None:
+    """Make every persisting line of the L2 cache an ordinary one; a card without such lines has none."""
+    _driver().cuCtxResetPersistingL2Cache()
 
 
 def close_handle(address: int) -> None:

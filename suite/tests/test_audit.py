@@ -1,0 +1,75 @@
+"""What Nsight Compute's table says of the calls that the judge made."""
+
+from pathlib import Path
+
+import pytest
+
+from suite.judge.audit import NCU_TABLE, disagrees, ncu_prefix, read_ncu
+from suite.judge.trial import UnfitError
+from suite.result import Audit, Status
+
+HEAD = '==PROF== Connected to process 7\n"ID","Kernel Name","gpu__time_duration.sum"\n'
+UNITS = '"","","ns"\n'
+SPIN = "at::cuda::spin_kernel(long)"
+
+
+def table(path: Path, launches: list[tuple[str, str]], units: str = UNITS) -> Path:
+    rows = "".join(f'"{index}","{name}","{time}"\n' for index, (name, time) in enumerate(launches))
+    path.write_text(HEAD + units + rows)
+    return path
+
+
+def call(*launches: tuple[str, str]) -> list[tuple[str, str]]:
+    return [(SPIN, "900"), *launches, (SPIN, "900")]
+
+
+def test_the_kernels_of_each_call_are_added_up(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "t.csv",
+        [("autotune", "9,000,000"), *call(("a", "1,000,000"), ("b", "500,000")), *call(("a", "2,000,000"))],
+    )
+    assert read_ncu(path, 2) == [1.5, 2.0]
+
+
+def test_a_table_without_a_row_of_units_is_in_nanoseconds(tmp_path: Path) -> None:
+    assert read_ncu(table(tmp_path / "t.csv", call(("a", "2500")), units=""), 1) == [0.0025]
+
+
+def test_work_after_the_end_of_a_call_is_counted_to_it(tmp_path: Path) -> None:
+    launches = [
+        *call(("decoy", "1000")),
+        ("hidden", "1000000"),
+        *call(("decoy", "1000")),
+        ("hidden", "1000000"),
+    ]
+    assert read_ncu(table(tmp_path / "t.csv", launches), 2) == pytest.approx([1.001, 1.001])
+
+
+def test_markers_of_a_solution_are_refused(tmp_path: Path) -> None:
+    launches = [*call((SPIN, "10"), ("a", "1000")), *call(("a", "1000"))]
+    with pytest.raises(UnfitError) as refused:
+        read_ncu(table(tmp_path / "t.csv", launches), 2)
+    assert refused.value.status is Status.REJECTED
+    assert refused.value.reason == "rule 'one clock': the profiler saw 5 markers, not 4"
+
+
+def test_a_card_whose_counters_nobody_may_read_gives_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("==ERROR== ERR_NVGPUCTRPERM - The user does not have permission\n")
+    with pytest.raises(ValueError, match="0 kernel launches and no marker"):
+        read_ncu(path, 7)
+    with pytest.raises(OSError, match="none"):
+        read_ncu(tmp_path / "none.csv", 7)
+
+
+def test_the_profiler_finds_its_table_and_no_range_is_left_to_the_worker(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    words = ncu_prefix(tmp_path)
+    assert (tmp_path / NCU_TABLE).exists()
+    assert f"--log-file={tmp_path / 'shared' / 'ncu.csv'}" in words
+    assert not any("profile-from-start" in word for word in words)
+
+
+@pytest.mark.parametrize(("second_ms", "found"), [(1.0, False), (1.049, False), (1.051, True), (0.949, True)])
+def test_clocks_more_than_5_percent_apart_disagree(second_ms: float, found: bool) -> None:
+    assert disagrees(1.0, Audit("ncu", second_ms, 7)) is found
