@@ -14,7 +14,7 @@ from suite.judge.trial import Attached, UnfitError, verify
 from suite.judge.truth import Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Audit, Status
-from suite.worker.clock import MARKER
+from suite.worker.device_trace import MARKER
 
 CALLS = 7
 DISAGREEMENT = 0.05

@@ -20,8 +20,20 @@ from suite.judge.fingerprint import fingerprint
 from suite.judge.sampling import ClockState, Limits, Sampler
 from suite.judge.trial import Attached, Call, Checked, UnfitError, check_inputs, classes_of, verify
 from suite.judge.truth import Case, ProblemError, Truth
+from suite.judge.watched import (
+    Kind,
+    Watcher,
+    after,
+    request_for,
+    require_launches,
+    require_own_work,
+    sealed_after,
+    sizes_of,
+)
+from suite.judge.watched_rounds import WatchedRounds
 from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status, Timing
+from suite.worker.work import Work
 
 WARMUP_CALLS = 2
 RIVAL = "the other side"
@@ -46,6 +58,13 @@ class Side:
     is_judged: bool
     checked: Checked = field(default_factory=Checked)
     waits_ms: list[float] = field(default_factory=list)
+    work: Work | None = None
+    """What its last open call on this workload reported, once there was one."""
+
+    @property
+    def kind(self) -> Kind:
+        """How its timed calls are made."""
+        return Kind.PLAIN if self.work is None else after(self.work)
 
 
 @dataclass(slots=True)
@@ -58,6 +77,8 @@ class Measurement:
     peak_used_mb: int | None
     deterministic: bool
     """Were the outputs of two calls on the same inputs the same bit by bit?"""
+    untraced: bool = False
+    """Could the profiler, asked what ran on the card, not work here?"""
 
     @property
     def flags(self) -> list[str]:
@@ -66,6 +87,7 @@ class Measurement:
             "noisy": self.sampler.noisy,
             "unstable": self.sampler.unstable,
             "nondeterministic": not self.deterministic,
+            "untraced": self.untraced,
         }
         return [flag for flag, is_raised in raised.items() if is_raised]
 
@@ -85,6 +107,8 @@ class Bench:
     flush_bytes: int
     event_overhead_ms: float
     """Of an empty call, measured by the judge's own clock; subtracted from each "events" sample."""
+    traces: bool = False
+    """Ask the profiler, at the end, what ran on the card?"""
     peak_used_mb: int | None = None
     _case: Case | None = None
     _turn: int = 0
@@ -98,19 +122,58 @@ class Bench:
         """
         for _ in range(WARMUP_CALLS):
             self._round("events")
+        self._watched_round("events")
         method = self._method()
         for side in (self.solution, self.rival):
             side.waits_ms.clear()
         sampler = Sampler(self.limits, self.card.top_mhz(), time.monotonic)
+        watched = WatchedRounds(self.limits.fewest)
         while sampler.wants_more():
             time.sleep(sampler.pause_s)
+            if watched.is_due():
+                self._watched_round(method)
             sampler.offer(*self._round(method))
         deterministic = self._agrees()
+        untraced = self.traces and not self._trace(sampler)
         unaccounted_ms = unaccounted(self.solution.waits_ms, self.rival.waits_ms)
         require_wall_clock(stats.median(sampler.samples_ms), unaccounted_ms)
         overhead_ms = self.event_overhead_ms if method == "events" else 0.0
         timing = Timing(method, self.flush_bytes, overhead_ms, sampler.discarded, unaccounted_ms)
-        return Measurement(sampler, timing, self.solution.checked, self.peak_used_mb, deterministic)
+        return Measurement(
+            sampler, timing, self.solution.checked, self.peak_used_mb, deterministic, untraced=untraced
+        )
+
+    def _watched_round(self, method: str) -> None:
+        """A sealed call of each judged side, made like a timed one, whose time is not used."""
+        for watcher, side in self._watchers(method):
+            with _blaming(side):
+                answer = watcher.check(Kind.OPEN if side.work is None else sealed_after(side.work))
+                side.checked.note(answer.verdicts, classes_of(self.truth))
+                if answer.work is not None and answer.work.noted:
+                    side.work = answer.work
+
+    def _trace(self, sampler: Sampler) -> bool:
+        """Have the profiler look at a call of each judged side; False if it does not work here.
+
+        It runs last: once started it may slow later launches.
+        """
+        traced = []
+        for watcher, side in self._watchers(None):
+            assert side.work is not None
+            samples_ms = sampler.samples_ms if side is self.solution else sampler.reference_samples_ms
+            with _blaming(side):
+                traced.append(watcher.trace(side.work, stats.median(samples_ms)))
+        return all(traced)
+
+    def _watchers(self, method: str | None) -> Iterator[tuple[Watcher, Side]]:
+        """For each judged side that must compute with kernels of its own, on fresh inputs."""
+        watched = [side for side in (self.solution, self.rival) if side.is_judged and side.attached.must_own]
+        if not watched:
+            return
+        case = self._fresh_case()
+        truths = self.truth.exact_outputs(case)
+        for side in watched:
+            yield Watcher(side.attached, case, self.exchange, self.truth, truths, method), side
 
     def _agrees(self) -> bool:
         """Do the judged sides answer alike when the last inputs are given to them once more?"""
@@ -155,6 +218,10 @@ class Bench:
                 latencies_ms[side.attached.role] = latency_ms
                 side.waits_ms.append(call.wall_ms - latency_ms)
                 if side.is_judged:
+                    if side.attached.must_own:
+                        require_launches(call)
+                    if side.kind is Kind.NOTED:
+                        require_own_work(call, sizes_of(case, side.attached))
                     check_inputs(before, case)
                     verdicts = verify(call.reply, side.attached, truths, self.truth)
                     side.checked.note(verdicts, classes_of(self.truth))
@@ -163,7 +230,8 @@ class Bench:
 
     def _call(self, side: Side, case: Case, method: str) -> Call:
         try:
-            return side.attached.call(case, self.exchange, method)
+            watch = request_for(side.kind, sizes_of(case, side.attached))
+            return side.attached.call(case, self.exchange, method, watch)
         except WorkerFailedError as failure:
             if side is self.solution:
                 raise
@@ -195,6 +263,11 @@ def _blaming(side: Side) -> Iterator[None]:
     except UnfitError as error:
         if side.attached.role == "rival":
             raise UnfitError(error.status, f"{RIVAL}: {error.reason}") from error
+        raise
+    except WorkerFailedError as failure:
+        if side.attached.role == "rival":
+            status, reason = diagnose(failure)
+            raise UnfitError(status, f"{RIVAL}: {reason}") from failure
         raise
 
 

@@ -21,6 +21,11 @@ class Entry:
     """Of the file when the run was planned: what is judged must be what is recorded."""
     class_name: str = "ModelNew"
 
+    @property
+    def must_own(self) -> bool:
+        """Must its own kernels compute the operation? The reference may call torch."""
+        return self.class_name != "Model"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

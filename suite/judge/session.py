@@ -26,12 +26,14 @@ from suite.judge.measure import Bench, Measurement, Side
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
 from suite.judge.sandbox import NONE, SandboxError
-from suite.judge.trial import Attached, Checked, UnfitError, check_case, classes_of
+from suite.judge.trial import Attached, Checked, UnfitError, classes_of
 from suite.judge.truth import Case, Truth
+from suite.judge.watched import Kind, check_case_watched
 from suite.judge.worker_process import Prefix, WorkerFailedError, WorkerProcess
 from suite.result import Correctness, Status
 from suite.worker.clock import ColdClock
 from suite.worker.protocol import spec_to_json
+from suite.worker.work import Work
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -137,20 +139,22 @@ class Session:
 
     def _check(self, entry: Entry, worker: WorkerProcess) -> None:
         exchange = self._exchange(worker)
-        attached = Attached(worker, "solution", self._plan.timeout_s)
+        attached = Attached(worker, "solution", self._plan.timeout_s, entry.must_own)
         checked = Checked()
         total = len(self._plan.checks) + self._plan.edge_cases
         twice = self._called_twice()
         for done, (name, axes) in enumerate(self._plan.checks.items()):
             self._progress(entry, name, done, total)
+            kind = Kind.OPEN
             for turn in range(FRESH_CHECKS):
                 case = self._truth.fresh_case(name, axes, exchange)
                 again = name in twice and turn == FRESH_CHECKS - 1
-                self._check_case(attached, case, checked, exchange, again=again)
+                work = self._check_case(attached, case, checked, exchange, kind, again=again)
+                kind = Kind.OPEN if work is None or work.reads_sealed else Kind.BLIND
         if self._plan.edge_cases:
             self._progress(entry, "edge cases", total - 1, total)
             for case in self._truth.edge_cases(exchange):
-                self._check_case(attached, case, checked, exchange)
+                self._check_case(attached, case, checked, exchange, Kind.OPEN)
         attached.detach()
         exchange.release()
         self._passed(entry, "check", {}, checked, {})
@@ -165,10 +169,17 @@ class Session:
         return set(names) if self._plan.device == "cuda" or not names else {secrets.choice(names)}
 
     def _check_case(
-        self, attached: Attached, case: Case, checked: Checked, exchange: Exchange, *, again: bool = False
-    ) -> None:
+        self,
+        attached: Attached,
+        case: Case,
+        checked: Checked,
+        exchange: Exchange,
+        kind: Kind,
+        *,
+        again: bool = False,
+    ) -> Work | None:
         try:
-            verdicts = check_case(attached, case, self._truth, exchange)
+            answer = check_case_watched(attached, case, self._truth, exchange, kind)
             if again:
                 require_agreement(attached, case, exchange, self._truth)
         except UnfitError as error:
@@ -176,22 +187,32 @@ class Session:
         except WorkerFailedError as failure:
             status, reason = diagnose(failure)
             raise UnfitError(status, f"{case.name}: {reason}") from failure
-        checked.note(verdicts, classes_of(self._truth))
+        checked.note(answer.verdicts, classes_of(self._truth))
+        return answer.work
 
     def _bench(self, entry: Entry, worker: WorkerProcess, workload: str) -> None:
         assert self._card is not None
         self._progress(entry, workload, 0, 1)
         axes = self._plan.benches[workload]
         exchange = CudaExchange()
-        solution = Side(Attached(worker, "solution", self._plan.timeout_s), is_judged=True)
+        solution = Side(Attached(worker, "solution", self._plan.timeout_s, entry.must_own), is_judged=True)
         rival = Side(
-            Attached(self._rival_worker(), "rival", self._plan.timeout_s),
+            Attached(self._rival_worker(), "rival", self._plan.timeout_s, self._plan.rival.must_own),
             is_judged=self._plan.rival_is_judged,
         )
         fewest, most = self._plan.samples
         limits = Limits(fewest=fewest, most=most)
         bench = Bench(
-            solution, rival, self._truth, exchange, self._card, workload, axes, limits, *self._clock_facts()
+            solution,
+            rival,
+            self._truth,
+            exchange,
+            self._card,
+            workload,
+            axes,
+            limits,
+            *self._clock_facts(),
+            traces=workload == list(self._plan.benches)[-1],
         )
         try:
             measurement = bench.measure()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from suite.judge.truth import Case, Expected, Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Status
 from suite.worker.protocol import spec_to_json
+from suite.worker.sealing import scramble
 
 
 class UnfitError(Exception):
@@ -25,6 +28,10 @@ class UnfitError(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+class WrongKindError(UnfitError):
+    """An output has another type, shape, dtype or device than the reference's, or there are more or fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ class Attached:
     worker: WorkerProcess
     role: str
     timeout_s: float
+    must_own: bool = False
+    """Must its own kernels compute the operation? All but the reference must."""
     outputs: list[torch.Tensor] = field(default_factory=list)
     _specs: list[Any] = field(default_factory=list)
 
@@ -51,13 +60,20 @@ class Attached:
         self._specs = []
         self.worker.request("init", self.timeout_s, init_inputs=case.init_inputs)
 
-    def call(self, case: Case, exchange: Exchange, method: str | None = None) -> Call:
+    def call(
+        self,
+        case: Case,
+        exchange: Exchange,
+        method: str | None = None,
+        watch: dict[str, Any] | None = None,
+    ) -> Call:
         """One call on the inputs that now stand in shared memory, its output copied to poisoned buffers.
 
         Args:
             case: its inputs.
             exchange: the memory they stand in.
             method: how to time the call, see `suite.result.Timing`; None: not at all.
+            watch: how to observe it, see `suite.worker.protocol`. The inputs are scrambled for its length.
         """
         poison(self.outputs)
         specs = [
@@ -67,11 +83,12 @@ class Attached:
         if specs != self._specs:
             self.worker.request("attach", self.timeout_s, inputs=specs[0], outputs=specs[1])
             self._specs = specs
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        reply = self.worker.request("call", self.timeout_s, method=method, copy=True)
-        return Call(reply, 1000 * (time.perf_counter() - started))
+        with _sealed(case, watch):
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            started = time.perf_counter()
+            reply = self.worker.request("call", self.timeout_s, method=method, copy=True, watch=watch)
+            return Call(reply, 1000 * (time.perf_counter() - started))
 
     def detach(self) -> None:
         """Let go of the shared memory."""
@@ -97,6 +114,20 @@ class Checked:
             if verdict.precision is not None:
                 seen = [verdict.precision, *filter(None, [self.precision])]
                 self.precision = max(seen, key=classes.index)
+
+
+@contextlib.contextmanager
+def _sealed(case: Case, watch: dict[str, Any] | None) -> Iterator[None]:
+    """The large inputs of a case are scrambled inside, if `watch` says so."""
+    if watch is None or watch["seed"] is None:
+        yield
+        return
+    large = [case.inputs[index] for index in watch["large"]]
+    scramble(large, watch["seed"])
+    try:
+        yield
+    finally:
+        scramble(large, watch["seed"])
 
 
 def classes_of(truth: Truth) -> list[str]:
@@ -169,7 +200,7 @@ def _check_kind(reply: dict[str, Any], expected: list[torch.Tensor]) -> None:
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise UnfitError(Status.REJECTED, "protocol: the reply does not describe the outputs")
     if len(found) != len(expected):
-        raise UnfitError(Status.INCORRECT, f"expected {len(expected)} output(s), found {len(found)}")
+        raise WrongKindError(Status.INCORRECT, f"expected {len(expected)} output(s), found {len(found)}")
     for item, tensor in zip(found, expected, strict=True):
         wanted = {
             "type": "Tensor",
@@ -179,6 +210,6 @@ def _check_kind(reply: dict[str, Any], expected: list[torch.Tensor]) -> None:
         }
         for key, value in wanted.items():
             if item.get(key) != value:
-                raise UnfitError(
+                raise WrongKindError(
                     Status.INCORRECT, f"expected {key} {value}, found {plain(str(item.get(key))[:100])}"
                 )

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 
 from suite.worker import cuda_ipc
+from suite.worker.device_trace import spin, traced
 
 # At about 2 GHz this holds the stream for 0.1 ms: both events and the launches of a few kernels (8 us of host
 # time each) are queued before the device reaches the first event, so that host time does not leak into the
 # sample.
 COVER_CYCLES = 200_000
 EMPTY_PAIRS = 50
-MARKER = "spin_kernel"  # what torch.cuda._sleep launches
 
 Call = Callable[[], Any]
 
@@ -65,7 +65,7 @@ class ColdClock:
         # What a solution has set aside in the L2 would outlive the flush.
         cuda_ipc.reset_persisting_l2()
         self._flush.sum()
-        _sleep(COVER_CYCLES)
+        spin(COVER_CYCLES)
 
     def _by_events(self, call: Call) -> tuple[Any, float]:
         start, end = self._event(enable_timing=True), self._event(enable_timing=True)
@@ -78,35 +78,17 @@ class ColdClock:
 
     def _for_ncu(self, call: Call) -> tuple[Any, float]:
         """Between two markers: the profiler sees every kernel of this process."""
-        _sleep(1)
+        spin(1)
         outputs = call()
-        _sleep(1)
+        spin(1)
         torch.cuda.synchronize()
         return outputs, 0.0
 
     def _by_kernel_timestamps(self, call: Call) -> tuple[Any, float]:
         """From the start of the first kernel to the end of the last."""
-        # Half a second of import that most runs have no use for.
-        from torch.autograd import DeviceType  # type: ignore[attr-defined] # public, but not in its __all__
-        from torch.profiler import ProfilerActivity, profile
-
-        with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as profiler:
-            self._prepare()
-            outputs = call()
-            _sleep(1)
-            torch.cuda.synchronize()
-        on_device = [event for event in profiler.events() or [] if event.device_type == DeviceType.CUDA]
-        on_device.sort(key=lambda event: event.time_range.start)
-        markers = [index for index, event in enumerate(on_device) if MARKER in event.name]
-        if len(markers) < 2:
+        outputs, own = traced(call, self._prepare)
+        if own is None:
             raise RuntimeError("the profiler saw no kernels: another CUPTI client may be active")
-        own = on_device[markers[0] + 1 : markers[-1]]
         if not own:
             return outputs, 0.0
-        first_us = min(event.time_range.start for event in own)
-        last_us = max(event.time_range.end for event in own)
-        return outputs, (last_us - first_us) / 1000
-
-
-def _sleep(cycles: int) -> None:
-    torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]
+        return outputs, (max(span.end_us for span in own) - own[0].start_us) / 1000

@@ -24,6 +24,9 @@ _ANSWERS: dict[Any, Any] = {
     torch.Tensor.device.__get__: _CUDA,
     torch.Tensor.get_device: 0,
 }
+# These copy from the card, so that the result is memory of its own. Nobody else has a use for this operator.
+COPY_TO_HOST = torch.ops.aten.lift_fresh_copy
+_TO_HOST = {torch.Tensor.cpu, torch.Tensor.tolist}
 
 
 def _on_cpu(value: Any) -> Any:
@@ -52,6 +55,8 @@ class PretendCuda(TorchFunctionMode):
             return _ANSWERS[func]
         if func is torch.Tensor.cuda:
             return args[0]
+        if func in _TO_HOST:
+            args = (COPY_TO_HOST(args[0]), *args[1:])
         keywords = dict(kwargs or {})
         if "device" in keywords:
             keywords["device"] = _on_cpu(keywords["device"])

@@ -6,8 +6,12 @@ Requests (judge to worker) carry `seq` and `op`:
 - `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
 - `init`: `init_inputs`. Builds the model.
 - `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.
-- `call`: `method`, how to time it, or null. Runs the model once and copies its outputs into the shared
-buffers.
+- `call`: `method`, how to time it, or null; `copy`, whether to copy the outputs into the shared buffers;
+`watch`, how to observe it, or null. Runs the model once. The reply has `outputs`, `copied`, `latency_ms`,
+`launches` (of own kernels) and, for a watched call, `work`, the fields of `suite.worker.work.Work`.
+- `watch` holds `operators` and `device` (what to observe), `seed` of the mask over the inputs or null,
+`large` (which inputs are not small), `open` (how many elements a copy of an input, and another tensor, may
+have and still be left open).
 - `detach`: unmaps them.
 
 A reply repeats `seq` and has either `ok` true with the fields of its request, or `ok` false with an `error`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -12,10 +13,13 @@ from typing import Any
 import torch
 import triton
 
+from suite.worker import launches
 from suite.worker.buffers import SharedBuffers
 from suite.worker.clock import ColdClock
+from suite.worker.device_trace import Span, busy_us, spin, summed, traced
 from suite.worker.pretend_cuda import PretendCuda, install
 from suite.worker.protocol import TensorSpec, spec_from_json
+from suite.worker.watch import Watch
 
 MODULE_NAME = "solution"
 MAX_OUTPUTS_DESCRIBED = 64
@@ -44,6 +48,7 @@ class SolutionHost:
         self._output_specs: list[TensorSpec] = []
         self._class: Callable[..., Any] | None = None
         self._model: Any = None
+        self._watch = Watch(self._device)
         self._clock: ColdClock | None = None
         if device == "cuda":
             self._clock = ColdClock()
@@ -73,6 +78,8 @@ class SolutionHost:
         if self._device.type == "cpu":
             install(request["card"])
         path = Path(request["path"])
+        self._watch.path = str(path)
+        launches.install(self._watch, self._device.type)
         spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
         assert spec is not None
         assert spec.loader is not None
@@ -107,17 +114,40 @@ class SolutionHost:
         return {}
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
-        latency_ms = None
-        with self._pretend(), torch.no_grad():
-            if self._clock is not None and request["method"] is not None:
-                value, latency_ms = self._clock.time(lambda: self._model(*self._inputs), request["method"])
-            else:
-                value = self._model(*self._inputs)
-                torch.cuda.synchronize()  # errors of an asynchronous launch belong to this call
-        values = list(value) if type(value) in (tuple, list) else [value]
+        self._watch.begin(request["watch"], self._inputs)
+        values: list[Any] = []
+        try:
+            with self._pretend(), torch.no_grad():
+                value, latency_ms, spans = self._timed(request)
+            values = list(value) if type(value) in (tuple, list) else [value]
+        finally:
+            work = self._watch.end(values)
+        if work is not None and spans is not None:
+            work = dataclasses.replace(work, device=summed(spans), busy_us=busy_us(spans))
         described = [describe(item) for item in values[:MAX_OUTPUTS_DESCRIBED]]
         copied = self._copy(values) if request["copy"] else False
-        return {"outputs": described, "copied": copied, "latency_ms": latency_ms}
+        return {
+            "outputs": described,
+            "copied": copied,
+            "latency_ms": latency_ms,
+            "launches": self._watch.launches,
+            "work": None if work is None else dataclasses.asdict(work),
+        }
+
+    def _timed(self, request: dict[str, Any]) -> tuple[Any, float | None, list[Span] | None]:
+        """What the model returns; if asked for, its device time, and what ran on the card."""
+
+        def call() -> Any:
+            return self._watch.run(lambda: self._model(*self._inputs))
+
+        if request["watch"] is not None and request["watch"]["device"]:
+            value, spans = traced(call, lambda: spin(1))
+            return value, None, spans
+        if self._clock is not None and request["method"] is not None:
+            return (*self._clock.time(call, request["method"]), None)
+        value = call()
+        torch.cuda.synchronize()  # errors of an asynchronous launch belong to this call
+        return value, None, None
 
     def _copy(self, values: list[Any]) -> bool:
         """Copy the outputs into the shared buffers if each is what the judge expects; says whether it did."""
