@@ -127,8 +127,10 @@ def test_every_timed_output_is_checked_and_memory_is_given_back(tiny_root: Path)
     assert len(result.samples_ms) >= 30
     assert result.correctness is not None
     assert result.timing is not None
-    # Two calls warm up and one says how to time the rest.
-    assert result.correctness.outputs_checked == 3 + len(result.samples_ms) + result.timing.discarded
+    # Two calls warm up, one says how to time the rest, and at least three are watched.
+    timed = 3 + len(result.samples_ms) + result.timing.discarded
+    assert timed + 3 <= result.correctness.outputs_checked <= timed + 3 + len(result.samples_ms)
+    assert "untraced" not in result.flags
     assert result.clocks is not None
     assert len(result.clocks.sm_mhz) == len(result.samples_ms)
     assert result.latency_ci_ms is not None
@@ -146,6 +148,45 @@ def test_a_stale_output_fails_in_the_timed_loop_too(tiny_root: Path) -> None:
     result = judge(tiny_root, [stale.write(tiny_root)], RunOptions("cuda", ("seed",)))["stale_output"]
     assert result.status is Status.INCORRECT
     assert re.match(r"\d+ of 65536 elements differ", result.reason or "")
+
+
+LATER = {
+    "no_launch_later": (
+        "global CALLS\n"
+        "CALLS = globals().get('CALLS', 0) + 1\n"
+        "return argmin(x) if CALLS <= 12 else torch.argmin(x, 1)",
+        r"rule 'own kernels': .*(aten\.argmin|launched no @triton\.jit kernel of the file).*",
+    ),
+    "decoy_later": (
+        "global CALLS\n"
+        "CALLS = globals().get('CALLS', 0) + 1\n"
+        "decoy = argmin(x[:1] if CALLS > 12 else x)\n"
+        "return decoy if CALLS <= 12 else torch.argmin(x, 1)",
+        r"rule 'own kernels': .*",
+    ),
+    "slow_while_watched": (
+        "import sys\n"
+        "frame = sys._getframe()\n"
+        "while 'request' not in frame.f_locals:\n"
+        "    frame = frame.f_back\n"
+        "if frame.f_locals['request']['watch'] is None:\n"
+        "    return argmin(x)\n"
+        "return [argmin(x) for _ in range(4)][-1]",
+        r"rule 'own kernels': the card was busy for .* with a traced call, and its timed calls claim .*",
+    ),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", sorted(LATER))
+def test_what_timed_calls_do_that_others_do_not_is_found(tiny_root: Path, name: str) -> None:
+    body, reason = LATER[name]
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    path = tiny_root / f"{name}.py"
+    path.write_text(RIGHT.read_text().replace("        return argmin(x)\n", lines))
+    result = judge(tiny_root, [path], RunOptions("cuda", ("seed",)))[name]
+    assert result.status is Status.REJECTED, result
+    assert re.fullmatch(reason, result.reason or ""), result.reason
 
 
 def test_wrong_solutions_have_distinct_names() -> None:

@@ -146,6 +146,15 @@ def test_nothing_is_sealed_between_calls():
     assert bool((x == 1).all())
 
 
+def test_what_is_covered_outside_of_an_opening_is_left_alone(sealed):
+    sealing, _, _ = sealed
+    made = torch.ones(20)
+    sealing.cover(made)
+    with sealing.opened():
+        assert bool((made == 1.0).all())
+    assert bool((made == 1.0).all())
+
+
 def test_openings_of_two_threads_overlap(sealed):
     sealing, x, truth = sealed
     entered, leave, seen = threading.Event(), threading.Event(), []

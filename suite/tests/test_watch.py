@@ -315,6 +315,18 @@ class TestLaunches:
         assert (work.kernels, work.strangers) == ({"kernel": 1}, ("other",))
         assert len(FakeLauncher.ran) == 4
 
+    def test_a_replayed_graph_may_run_any_own_kernel(self, calls):
+        launches._watch_compiled(calls.watch)
+        self.launcher(own_kernel, "mine")
+        self.launcher(threading.Thread.run, "other")
+
+        def forward(x):
+            with calls.watch.replay():
+                pass
+
+        assert calls.run(forward)[1].kernels == {"mine": 0}
+        assert calls.run(lambda _: None)[1].kernels == {}
+
     def test_a_kernel_without_python_is_a_stranger(self, calls):
         launches._watch_compiled(calls.watch)
         from_ir = FakeLauncher(SimpleNamespace(), SimpleNamespace(name="from_ir"))

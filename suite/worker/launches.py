@@ -14,6 +14,7 @@ from triton.runtime import interpreter
 from triton.runtime.autotuner import Autotuner
 
 from suite.worker.watch import OperatorMode, Watch
+from suite.worker.work import MAX_NAME
 
 
 def install(watch: Watch, device: str) -> None:
@@ -42,6 +43,8 @@ def _watch_compiled(watch: Watch) -> None:
     def made(self: Any, src: Any, metadata: Any) -> None:
         make(self, src, metadata)
         self.origin = (str(metadata.name), _file_of(getattr(src, "fn", None)))
+        if self.origin[1] == watch.path:
+            watch.names.add(self.origin[0][:MAX_NAME])
 
     def called(self: Any, *args: Any) -> None:
         name, file = self.origin

@@ -140,8 +140,11 @@ class Sealing:
         self._made.clear()
 
     def cover(self, tensor: torch.Tensor) -> None:
-        """Seal the memory behind `tensor` too, from the end of this opening on; called within one."""
-        if self._is_on:
+        """Seal the memory behind `tensor` too, from the end of this opening on.
+
+        Outside of one nothing is done: a launch that is captured runs later.
+        """
+        if self._is_on and self._openings:
             self._made.add(tensor)
 
     def covers(self, tensor: torch.Tensor) -> bool:

@@ -49,6 +49,8 @@ class Watch:
         self.launches = 0
         self.is_idle = True
         """Is nobody watching? Launches then cost one addition."""
+        self.names: set[str] = set()
+        """Of own kernels that were compiled, as the device shows them; a replayed graph may run any."""
         self._device = device
         self._key = DispatchKeySet(DispatchKey.CUDA if device.type == "cuda" else DispatchKey.CPU)
         self._sealing = Sealing(device)
@@ -115,6 +117,9 @@ class Watch:
             return None
         self._sealing.end()
         noted = bool(self._request["operators"])
+        if self._replays:
+            for name in list(self.names)[:MAX_ROWS]:
+                self._kernels[name] += 0
         self._request = None
         self.is_idle = True
         moved = [
@@ -125,7 +130,7 @@ class Watch:
         work = Work(
             noted=noted,
             operators=tuple(Operator(name, line, *counts) for (name, line), counts in self._rows.items()),
-            kernels=dict(self._kernels),
+            kernels=dict(self._kernels.most_common(MAX_ROWS)),
             strangers=tuple(self._strangers),
             replays=self._replays,
             reads_sealed=self._reads_sealed,

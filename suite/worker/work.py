@@ -63,7 +63,7 @@ class Work:
     """Were torch operators noted? A blind call has none."""
     operators: tuple[Operator, ...] = ()
     kernels: dict[str, int] | None = None
-    """Launches of the solution's own kernels, by the name that the device shows."""
+    """Launches of the solution's own kernels, by the name that the device shows; 0 if a graph may run it."""
     strangers: tuple[str, ...] = ()
     """Triton kernels that were launched and are not in the solution's file."""
     replays: int = 0
