@@ -23,10 +23,8 @@ from suite.judge.own_work import (
     ONLY_UNSEALED,
     ONLY_WATCHED,
     RULE,
-    MalformedWorkError,
     Sizes,
     faster_than_traced,
-    parse_work,
     refusal,
     watch_request,
 )
@@ -40,6 +38,7 @@ from suite.judge.trial import (
     verify,
 )
 from suite.judge.truth import Case, Truth
+from suite.judge.work_report import MalformedWorkError, parse_work
 from suite.judge.worker_process import WorkerFailedError
 from suite.result import Status
 from suite.worker import device_trace

@@ -5,14 +5,8 @@ import json
 
 import pytest
 
-from suite.judge.own_work import (
-    MalformedWorkError,
-    Sizes,
-    faster_than_traced,
-    parse_work,
-    refusal,
-    watch_request,
-)
+from suite.judge.own_work import Sizes, faster_than_traced, refusal, watch_request
+from suite.judge.work_report import MalformedWorkError, parse_work
 from suite.worker.work import MAX_NAME, MAX_ROWS, TO_THE_HOST, DeviceKernel, Operator, Work
 
 SEED_ARGMIN = Sizes((128 * 4096 * 4095,), (128 * 4095,))

@@ -10,8 +10,9 @@ import torch
 
 from suite.judge.own_work import Sizes, watch_request
 from suite.worker import launches
+from suite.worker.provenance import tensors_in
 from suite.worker.sealing import scramble
-from suite.worker.watch import OperatorMode, Watch, tensors_in
+from suite.worker.watch import OperatorMode, Watch
 from suite.worker.work import MAX_ROWS, MORE_OPERATORS, TO_THE_HOST
 
 SEED = 11

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 import triton
-from triton.runtime import interpreter
 from triton.runtime.autotuner import Autotuner
 
 from suite.worker.watch import OperatorMode, Watch
@@ -59,6 +58,8 @@ def _watch_compiled(watch: Watch) -> None:
 
 
 def _watch_interpreted(watch: Watch) -> None:
+    from triton.runtime import interpreter  # nothing that a card needs
+
     executor = interpreter.GridExecutor
     call = executor.__call__
 

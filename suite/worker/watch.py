@@ -10,7 +10,6 @@ import contextlib
 import os
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,22 +18,13 @@ import triton
 from torch._C import DispatchKey, DispatchKeySet
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from suite.worker.sealing import Sealing, Storages, region_of
-from suite.worker.work import FREE, MAX_NAME, MAX_ROWS, MORE_OPERATORS, MOVES, TO_THE_HOST, Operator, Work
+from suite.worker.notes import Notes
+from suite.worker.provenance import Provenance, tensors_in
+from suite.worker.sealing import Sealing
+from suite.worker.work import FREE, MOVES, TO_THE_HOST, Work
 
 _OWN_NAMESPACES = ("aten", "prims", "prim")
 _INTERPRETER = os.path.join(os.path.dirname(triton.__file__), "runtime", "interpreter.py")  # noqa: PTH118, PTH120 - compared with frames' names
-
-
-def tensors_in(values: Iterable[Any]) -> Iterator[torch.Tensor]:
-    """The tensors among `values`, in nested sequences and behind Triton's descriptors too."""
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            yield value
-        elif isinstance(value, (tuple, list)):
-            yield from tensors_in(value)
-        elif isinstance(getattr(value, "base", None), torch.Tensor):
-            yield value.base
 
 
 class Watch:
@@ -58,21 +48,8 @@ class Watch:
         self._process = os.getpid()
         self._here = threading.local()
         self._lock = threading.Lock()
-        self._copies = Storages()
-        self._launched = Storages()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._inputs: list[tuple[int, int]] = []
-        self._copies.clear()
-        self._launched.clear()
-        self._rows: dict[tuple[str, int | None], list[int]] = {}
-        self._kernels: Counter[str] = Counter()
-        self._strangers: list[str] = []
-        self._exposed = [0, 0]
-        self._replays = 0
-        self._reads_sealed = False
-        self._observer_removed = False
+        self._provenance = Provenance()
+        self._notes = Notes()
 
     def begin(self, request: dict[str, Any] | None, inputs: list[torch.Tensor]) -> None:
         """Prepare a call.
@@ -86,10 +63,10 @@ class Watch:
         self.is_idle = request is None
         if request is None:
             return
-        self._forget()
+        self._notes = Notes()
         large = [inputs[index] for index in request["large"]]
-        for region in map(region_of, large):
-            self._inputs.append((region.data_ptr(), region.data_ptr() + region.numel()))
+        of_inputs, of_others = request["open"]
+        self._provenance.begin(large, (of_inputs, of_others))
         if request["seed"] is not None:
             self._sealing.begin(request["seed"], large)
 
@@ -107,7 +84,7 @@ class Watch:
             if depth == before + 1 and torch._C._get_dispatch_stack_at(before) is mode:
                 mode.__exit__(None, None, None)
             else:
-                self._observer_removed = True
+                self._notes.observer_removed = True
                 while torch._C._len_torch_dispatch_stack() > before:
                     torch._C._pop_torch_dispatch_stack(None)
 
@@ -117,28 +94,15 @@ class Watch:
             return None
         self._sealing.end()
         noted = bool(self._request["operators"])
-        if self._replays:
-            for name in list(self.names)[:MAX_ROWS]:
-                self._kernels[name] += 0
         self._request = None
         self.is_idle = True
         moved = [
             index
-            for index, value in enumerate(values[:MAX_ROWS])
-            if isinstance(value, torch.Tensor) and self._is_moved(value)
+            for index, value in enumerate(values)
+            if isinstance(value, torch.Tensor) and self._provenance.is_mere_copy(value)
         ]
-        work = Work(
-            noted=noted,
-            operators=tuple(Operator(name, line, *counts) for (name, line), counts in self._rows.items()),
-            kernels=dict(self._kernels.most_common(MAX_ROWS)),
-            strangers=tuple(self._strangers),
-            replays=self._replays,
-            reads_sealed=self._reads_sealed,
-            observer_removed=self._observer_removed,
-            moved_outputs=tuple(moved),
-        )
-        self._forget()
-        return work
+        self._provenance.clear()
+        return self._notes.report(self.names, moved, noted=noted)
 
     # Launches
 
@@ -150,21 +114,20 @@ class Watch:
             yield
             return
         with self._lock:
-            self._note_kernel(name, is_own=is_own)
+            self._notes.kernel(name, is_own=is_own)
         if not is_own:
             yield
             return
         with self._sealing.opened(), self._launching(True):
             yield
             for tensor in tensors_in(arguments):
-                if not self._is_input(tensor):
-                    self._launched.add(tensor)
-                    self._cover(tensor)
+                self._provenance.add_launched(tensor)
+                self._cover(tensor)
 
     @contextlib.contextmanager
     def replay(self) -> Iterator[None]:
         """Around the replay of a CUDA graph; what it runs is seen by the profiler alone."""
-        self._replays += 1
+        self._notes.replays += 1
         with self._sealing.opened():
             yield
 
@@ -208,56 +171,30 @@ class Watch:
     def _note_operator(
         self, name: str, line: Any, given: list[torch.Tensor], results: list[torch.Tensor]
     ) -> None:
+        origin = self._provenance
         with self._lock:
             if self._goes_to_host(name, given, results):
                 name = TO_THE_HOST
-            reads_input = any(self._is_input(tensor) or tensor in self._copies for tensor in given)
-            if name not in FREE:
-                sealed = reads_input or any(self._sealing.covers(tensor) for tensor in given)
-                self._reads_sealed = self._reads_sealed or sealed
-            touched = {(x.data_ptr(), x.numel()): x.numel() for x in (*given, *results)}
-            row = self._row(name[:MAX_NAME], line)
-            row[0] += 1
-            row[1 if reads_input else 2] += sum(touched.values())
+            reads_input = any(origin.has_input_data(tensor) for tensor in given)
+            if name not in FREE and (reads_input or any(self._sealing.covers(tensor) for tensor in given)):
+                self._notes.reads_sealed = True
+            touched = {(tensor.data_ptr(), tensor.numel()) for tensor in (*given, *results)}
+            elements = sum(numel for _, numel in touched)
+            self._notes.operator(name, line, elements, reads_input=reads_input)
             for tensor in results:
-                if not self._is_input(tensor):
-                    if reads_input and (name in MOVES or name == TO_THE_HOST):
-                        self._copies.add(tensor)
-                    self._cover(tensor)
+                if reads_input and (name in MOVES or name == TO_THE_HOST) and not origin.is_input(tensor):
+                    origin.add_copy(tensor)
+                self._cover(tensor)
 
     def _goes_to_host(self, name: str, given: list[torch.Tensor], results: list[torch.Tensor]) -> bool:
         if self._device.type == "cpu":
             return name == "aten.lift_fresh_copy"  # see `PretendCuda`
         return any(tensor.is_cuda for tensor in given) and any(not tensor.is_cuda for tensor in results)
 
-    def _row(self, name: str, line: int | None) -> list[int]:
-        if (name, line) not in self._rows and len(self._rows) >= MAX_ROWS:
-            name, line = MORE_OPERATORS, None
-        return self._rows.setdefault((name, line), [0, 0, 0])
-
-    def _note_kernel(self, name: str, *, is_own: bool) -> None:
-        if is_own and (name in self._kernels or len(self._kernels) < MAX_ROWS):
-            self._kernels[name[:MAX_NAME]] += 1
-        elif not is_own and name not in self._strangers and len(self._strangers) < MAX_ROWS:
-            self._strangers.append(name[:MAX_NAME])
-
     def _cover(self, tensor: torch.Tensor) -> None:
-        """Seal what is too much to be computed on outside of a kernel; each time it is written counts."""
-        assert self._request is not None
-        kind = 0 if tensor in self._copies else 1
-        self._exposed[kind] += tensor.untyped_storage().nbytes() // tensor.itemsize
-        if self._exposed[kind] > self._request["open"][kind]:
+        """Seal what is too much to be computed on outside of a kernel."""
+        if not self._provenance.is_input(tensor) and self._provenance.is_too_much(tensor):
             self._sealing.cover(tensor)
-
-    def _is_input(self, tensor: torch.Tensor) -> bool:
-        """Is it an input that is not small, or a view of one?"""
-        if tensor.numel() == 0 or tensor.is_meta:
-            return False
-        address = tensor.data_ptr()
-        return any(start <= address < stop for start, stop in self._inputs)
-
-    def _is_moved(self, tensor: torch.Tensor) -> bool:
-        return self._is_input(tensor) or (tensor in self._copies and tensor not in self._launched)
 
     # Who is asking
 
