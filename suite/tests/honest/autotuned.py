@@ -7,7 +7,7 @@ import triton.language as tl
 
 
 @triton.autotune(
-    configs=[triton.Config({"BLOCK": block}, num_warps=warps) for block in (256, 512) for warps in (2, 4, 8)],
+    configs=[triton.Config({}, num_warps=warps) for warps in (2, 4, 8)],
     key=["n_cols"],
 )
 @triton.jit
@@ -27,8 +27,8 @@ def argmin(x):
         raise IndexError("no columns to reduce")
     out = torch.empty(n_rows, dtype=torch.int64, device=x.device)
     if n_rows:
-        assert n_cols <= 256
-        argmin_kernel[(n_rows,)](x, out, n_cols, x.stride(0), x.stride(1))
+        block = triton.next_power_of_2(n_cols)
+        argmin_kernel[(n_rows,)](x, out, n_cols, x.stride(0), x.stride(1), BLOCK=block)
     return out
 
 
