@@ -41,11 +41,13 @@ class Correctness:
     """What was compared with the expected outputs.
 
     `outputs_checked` counts whole outputs, timed ones included. `max_relative_error` is the largest relative
-    Frobenius error against float64 over those outputs; None where the comparison is exact.
+    Frobenius error against float64 over those outputs; None where the comparison is exact. `hidden_workloads`
+    counts the workloads that the judge drew beside the declared ones; None in records older than that.
     """
 
     outputs_checked: int
     max_relative_error: float | None = None
+    hidden_workloads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,8 @@ def from_json(line: str) -> Result:
         check_keys("", Result, values)
         values["status"] = Status(values["status"])
         values["environment"] = nested("environment", Environment, values["environment"])
+        if isinstance(values["correctness"], dict):
+            values["correctness"].setdefault("hidden_workloads", None)
         values["correctness"] = nested("correctness", Correctness, values["correctness"])
         values["timing"] = nested("timing", Timing, values["timing"])
         values["audit"] = nested("audit", Audit, values["audit"])
