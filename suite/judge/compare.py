@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 
 # The norm of n independent normal errors exceeds sqrt(n) of their standard deviations by more than SLACK of
-# them with probability below exp(-SLACK^2 / 2) = 2e-11: a norm is 1-Lipschitz, and so concentrates (Boucheron,
-# Lugosi, Massart, "Concentration Inequalities", theorem 5.6). For one element that is 8 standard deviations.
+# them with probability below exp(-SLACK^2 / 2) = 2e-11: a norm is 1-Lipschitz, and so it concentrates
+# (Boucheron, Lugosi, Massart, "Concentration Inequalities", theorem 5.6). For one element that is 8 standard
+# deviations.
 SLACK = 7.0
 # From here on the standard deviation of a root mean square is an eighth of it or less, and a class's bound
 # leaves more room than that above what an honest computation loses: the whole output gets no slack.

@@ -160,6 +160,12 @@ class Truth:
         return Expected(outputs, self.exact_outputs(case))
 
     @torch.no_grad()
+    def outputs(self, case: Case) -> list[torch.Tensor]:
+        """What the reference itself returns."""
+        with _of_file(self._files[0], f"Model of {case.name!r}"):
+            return _as_list(self._model(case)(*case.inputs))
+
+    @torch.no_grad()
     def exact_outputs(self, case: Case) -> list[Answer]:
         """The reference's outputs; for problems with a tolerance, computed in float64, with their scale."""
         values = self._wide_outputs(case)
