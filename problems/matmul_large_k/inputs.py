@@ -1,6 +1,6 @@
 """Inputs, workloads and error bounds of the large-K matrix product.
 
-Entries are standard normal. With uniform [0, 1) entries every element of C lies within 0.2 % of K/4, so a
+Entries are normal. With uniform [0, 1) entries every element of C lies within 0.2 % of K/4, so a
 program that never reads its inputs would come near; with normal entries the mean of C is zero, and a constant
 answer is an error of 100 %.
 """
@@ -48,6 +48,7 @@ WORKLOADS: dict = {
 # tf32: truncating both operands to TF32's 10 explicit bits errs by 7.7e-4 (simulated) and up to 9.0e-4 with a
 #   tensor-core chain of 65536 (H200); rounding them by 3.0e-4. Rounding both to bfloat16 errs by 2.4e-3 and
 #   rounding only one by 1.65e-3 (both simulated), so that bfloat16 fails.
+# README.md holds these against the theory.
 TOLERANCE: dict = {"fp32": 2.5e-5, "tf32": 1.5e-3}
 
 # What `get_inputs` can fill its operands with; the first is what it does by itself.

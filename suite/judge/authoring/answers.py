@@ -19,7 +19,10 @@ LUCKY_DRAWS = 16
 """Half of the work is right for half of all single outputs: it passes when it is taken on so many draws."""
 BELOW = dict(zip(PRECISIONS, MANTISSA_BITS, strict=True))
 """What inputs are rounded to when they are of the precision next below a class."""
-REMEDY = "draw inputs on which it is wrong, move the workload to edge_cases, or tighten TOLERANCE"
+REMEDY = (
+    "draw inputs on which it is wrong (another offset or scale), tighten TOLERANCE, "
+    "or move the workload to edge_cases"
+)
 
 Trial = tuple[str, bool]
 """A wrong answer's name, and whether the checker took it."""
@@ -50,9 +53,9 @@ def answers(subject: Subject) -> Findings:
 
 
 def _trials(subject: Subject, shapes: Shapes) -> Iterator[Trial]:
+    other = subject.truth.expected(subject.draw(shapes))
     case = subject.draw(shapes)
     expected = subject.truth.expected(case)
-    other = subject.truth.expected(subject.draw(shapes))
     for index, (like, others) in enumerate(zip(expected.like, other.like, strict=True)):
         for name, answer in made_up(case.inputs, like, others):
             verdict = compare(answer, expected.outputs[index], subject.truth.tolerance)
