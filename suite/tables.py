@@ -78,7 +78,8 @@ def check_table(results: Sequence[Result]) -> Table:
         for result in sorted(results, key=lambda result: result.status is not Status.PASSED)
     )
     return _without_empty(
-        Table(headers, rows, frozenset(("outputs checked", "hidden workloads", "largest error"))), keep=("solution",)
+        Table(headers, rows, frozenset(("outputs checked", "hidden workloads", "largest error"))),
+        keep=("solution",),
     )
 
 
