@@ -41,9 +41,9 @@ class Correctness:
     """What was compared with the expected outputs.
 
     `outputs_checked` counts whole outputs, timed ones included. `max_relative_error` is the largest error of
-    those outputs against float64, as a share of the right one's Frobenius norm (or of its error scale's, where
-    that is larger); None where the comparison is exact. `hidden_workloads` counts the workloads that the judge
-    drew beside the declared ones; None in records older than that.
+    those outputs against float64, as a share of the right one's Frobenius norm (or of its error scale's,
+    where that is larger); None where the comparison is exact. `hidden_workloads` counts the workloads that
+    the judge drew beside the declared ones; None in records older than that.
     """
 
     outputs_checked: int

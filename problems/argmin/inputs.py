@@ -148,7 +148,7 @@ def _fill(x, dim, distribution):
 
 
 def draw_axes(randint):
-    """Axes of a hidden workload: 1 to 4 dimensions, and at most 36 outputs: the interpreter takes its time."""
+    """Axes of a hidden workload: 1 to 4 dimensions, at most 36 outputs: the interpreter takes its time."""
     others = randint(0, 3)
     shape = [randint(1, (36, 6, 3)[others - 1]) for _ in range(others)]
     dim = randint(0, len(shape))

@@ -113,7 +113,7 @@ class Truth:
             inputs = _checked_tensors(self._inputs.get_inputs(**axes))
         with self._of_inputs(f"get_init_inputs of {name!r}"):
             init_inputs = list(self._inputs.get_init_inputs(**axes))
-        return Case(name, axes, init_inputs, exchange.publish(inputs))
+        return Case(name, axes, init_inputs, self._shared(f"{name!r}", inputs, exchange))
 
     def edge_cases(self, exchange: Exchange) -> list[Case]:
         """The problem's edge cases, in shared memory."""
@@ -127,7 +127,7 @@ class Truth:
                 f"edge case {case['name']!r}",
                 case["axes"],
                 list(case["init_inputs"]),
-                exchange.publish(list(case["inputs"])),
+                self._shared(f"edge case {case['name']!r}", list(case["inputs"]), exchange),
                 case["expects"],
             )
             for case in cases
@@ -190,6 +190,10 @@ class Truth:
         with torch.device(self._device):
             model: torch.nn.Module = self._reference.Model(*case.init_inputs)
         return model
+
+    def _shared(self, name: str, inputs: list[torch.Tensor], exchange: Exchange) -> list[torch.Tensor]:
+        with self._of_inputs(f"inputs of {name}"):
+            return exchange.publish(inputs)
 
     def _of_inputs(self, what: str) -> contextlib.AbstractContextManager[None]:
         return _of_file(self._files[1], what)

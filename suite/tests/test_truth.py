@@ -119,6 +119,15 @@ def test_what_the_problem_s_functions_raise_is_named_with_its_line(broken):
         truth.fresh_case("small", {"rows": 5, "cols": 37}, exchange)
 
 
+def test_inputs_that_host_memory_cannot_share(broken):
+    truth, _ = broken("import torch", "import torch  # unchanged")
+    message = (
+        r"/inputs\.py: inputs of 'small': ArenaFullError: inputs and outputs of 0\.0 MB do not fit into "
+    )
+    with pytest.raises(ProblemError, match=message):
+        truth.fresh_case("small", {"rows": 50, "cols": 37}, ArenaExchange(Arena(4096)))
+
+
 def test_an_exhausted_card_is_no_fault_of_the_problem(broken):
     truth, exchange = broken("return [torch.rand(rows, cols)]", "raise torch.OutOfMemoryError('full')")
     with pytest.raises(torch.OutOfMemoryError, match="full"):
@@ -141,12 +150,12 @@ def error_scale(x): return [x.double().square().sum(dim=1).sqrt()]
 def row_sum(tmp_path: Path):
     """A problem with a float result, after a change of its source."""
 
-    def make(old: str = "", new: str = "") -> tuple[Truth, FileExchange]:
+    def make(old: str = "", new: str = "") -> tuple[Truth, ArenaExchange]:
         (tmp_path / "inputs.py").write_text(FLOATS.replace(old, new))
         (tmp_path / "reference.py").write_text(
             "import torch\nclass Model(torch.nn.Module):\n    def forward(self, x): return x.sum(1)\n"
         )
-        return Truth(tmp_path, "cpu"), FileExchange(tmp_path)
+        return Truth(tmp_path, "cpu"), ArenaExchange(Arena())
 
     return make
 
