@@ -193,8 +193,6 @@ def from_json(line: str) -> Result:
         check_keys("", Result, values)
         values["status"] = Status(values["status"])
         values["environment"] = nested("environment", Environment, values["environment"])
-        if isinstance(values["correctness"], dict):
-            values["correctness"].setdefault("hidden_workloads", None)
         values["correctness"] = nested("correctness", Correctness, values["correctness"])
         values["timing"] = nested("timing", Timing, values["timing"])
         values["audit"] = nested("audit", Audit, values["audit"])

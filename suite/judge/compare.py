@@ -30,7 +30,7 @@ Tolerance = str | dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RightOutput:
     """What is right for one output.
 
     `scale`, of the same shape, is the size of each element as its rounding errors know it; None: the root
@@ -64,16 +64,16 @@ class _Group:
         return self.share / self.slack
 
 
-def compare(actual: torch.Tensor, answer: Answer, tolerance: Tolerance) -> Verdict:
+def compare(actual: torch.Tensor, right: RightOutput, tolerance: Tolerance) -> Verdict:
     """Compare an output with the truth.
 
     Args:
         actual: the solution's output.
-        answer: the same shape; of the same dtype when `tolerance` is "exact", else float64.
+        right: the same shape; of the same dtype when `tolerance` is "exact", else float64.
         tolerance: "exact", or the largest relative error ||actual - expected|| / ||expected|| (Frobenius) of
             each admitted precision class, tightest first.
     """
-    expected = answer.values
+    expected = right.values
     if tolerance == "exact" or not expected.is_floating_point():
         differs = (actual != expected) & ~((actual != actual) & (expected != expected))  # NaN equals NaN
         return Verdict(_first_difference(actual, expected, differs))
@@ -87,7 +87,7 @@ def compare(actual: torch.Tensor, answer: Answer, tolerance: Tolerance) -> Verdi
         return Verdict(_first_difference(actual, reachable, ~same_kind))
     if expected.numel() == 0:
         return Verdict(None, 0.0, next(iter(tolerance)))
-    whole, row, element = _worst(actual, answer, finite)
+    whole, row, element = _worst(actual, right, finite)
     needed = max(whole.needed, row.needed, element.needed)
     for precision, bound in tolerance.items():
         if needed <= bound:
@@ -95,19 +95,19 @@ def compare(actual: torch.Tensor, answer: Answer, tolerance: Tolerance) -> Verdi
     return Verdict(_reason(actual, expected, (whole, row, element), max(tolerance.values())), whole.share)
 
 
-def _worst(actual: torch.Tensor, answer: Answer, finite: torch.Tensor) -> tuple[_Group, _Group, _Group]:
+def _worst(actual: torch.Tensor, right: RightOutput, finite: torch.Tensor) -> tuple[_Group, _Group, _Group]:
     """The whole output, its worst row, its worst element; what is not finite counts nowhere."""
-    truth = _rows(torch.where(finite, answer.values, 0.0)).abs()
-    errors = _rows(torch.where(finite, actual.to(torch.float64) - answer.values, 0.0)).abs_()
+    truth = _rows(torch.where(finite, right.values, 0.0)).abs()
+    errors = _rows(torch.where(finite, actual.to(torch.float64) - right.values, 0.0)).abs_()
     kind = torch.finfo(actual.dtype)
     errors.masked_fill_(errors <= max(FLUSHED, kind.tiny * kind.eps), 0.0)
     row_truth = torch.linalg.vector_norm(truth, dim=1)
-    if answer.scale is None:
+    if right.scale is None:
         count = _rows(finite).sum(dim=1, dtype=torch.float64).clamp_min(1.0)
         scale = torch.where(_rows(finite), (row_truth / count.sqrt()).unsqueeze(1), 0.0)
     else:
-        known = finite & answer.scale.isfinite()
-        scale = _rows(torch.where(known, answer.scale.to(torch.float64), 0.0))
+        known = finite & right.scale.isfinite()
+        scale = _rows(torch.where(known, right.scale.to(torch.float64), 0.0))
     row_scale = torch.linalg.vector_norm(scale, dim=1)
     row_size = torch.maximum(row_truth, row_scale)
     row_errors = torch.linalg.vector_norm(errors, dim=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from suite.judge.compare import Answer, Verdict, compare
+from suite.judge.compare import RightOutput, Verdict, compare
 from suite.judge.diagnosis import plain, raised
 from suite.judge.exchange import Exchange, poison
 from suite.judge.fingerprint import changed, fingerprint
@@ -137,7 +137,9 @@ def classes_of(truth: Truth) -> list[str]:
     return [] if truth.tolerance == "exact" else list(truth.tolerance)
 
 
-def verify(reply: dict[str, Any], attached: Attached, truths: list[Answer], truth: Truth) -> list[Verdict]:
+def verify(
+    reply: dict[str, Any], attached: Attached, truths: list[RightOutput], truth: Truth
+) -> list[Verdict]:
     """Check what a call claims and what it left in the shared buffers.
 
     Raises:

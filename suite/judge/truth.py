@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from suite.judge.compare import Answer, Tolerance
+from suite.judge.compare import RightOutput, Tolerance
 from suite.judge.exchange import Exchange
 from suite.roofline import PRECISIONS
 
@@ -41,7 +41,7 @@ class Expected:
     """
 
     like: list[torch.Tensor]
-    outputs: list[Answer]
+    outputs: list[RightOutput]
     raises: str | None = None
 
 
@@ -156,7 +156,7 @@ class Truth:
         with _of_file(self._files[0], f"Model.forward of {case.name!r}"):
             _checked_tensors(outputs)
         if self.tolerance == "exact":
-            return Expected(outputs, [Answer(output) for output in outputs])
+            return Expected(outputs, [RightOutput(output) for output in outputs])
         return Expected(outputs, self.exact_outputs(case))
 
     @torch.no_grad()
@@ -166,17 +166,17 @@ class Truth:
             return _as_list(self._model(case)(*case.inputs))
 
     @torch.no_grad()
-    def exact_outputs(self, case: Case) -> list[Answer]:
+    def exact_outputs(self, case: Case) -> list[RightOutput]:
         """The reference's outputs; for problems with a tolerance, computed in float64, with their scale."""
         values = self._wide_outputs(case)
         if self.tolerance == "exact" or not hasattr(self._inputs, "error_scale"):
-            return [Answer(value) for value in values]
+            return [RightOutput(value) for value in values]
         with self._of_inputs(f"error_scale of {case.name!r}"):
             scales = _checked_tensors(self._inputs.error_scale(*case.inputs))
             shapes = [tuple(tensor.shape) for tensor in scales], [tuple(tensor.shape) for tensor in values]
             if shapes[0] != shapes[1]:
                 raise _BreachError(f"must have the shapes of the outputs, {shapes[1]}, found {shapes[0]}")
-        return [Answer(value, scale) for value, scale in zip(values, scales, strict=True)]
+        return [RightOutput(value, scale) for value, scale in zip(values, scales, strict=True)]
 
     def _wide_outputs(self, case: Case) -> list[torch.Tensor]:
         with _of_file(self._files[0], f"Model of {case.name!r}"):

@@ -21,7 +21,7 @@ from suite.judge.authoring.impostors import halves, made_up, rounded
 from suite.judge.authoring.storage import Peak, touched_bytes
 from suite.judge.authoring.subject import Shapes, Subject
 from suite.judge.authoring.work import COMPARE_BYTES, judged_bytes
-from suite.judge.compare import Answer, compare
+from suite.judge.compare import RightOutput, compare
 from suite.judge.truth import Truth
 from suite.problem import Problem, find_problem, find_problems
 
@@ -527,7 +527,7 @@ def test_a_comparison_holds_what_it_is_said_to_hold():
     values, scale = torch.randn(64, 512, dtype=torch.float64), torch.rand(64, 512, dtype=torch.float64)
     actual = values.float()
     with Peak() as peak:
-        compare(actual, Answer(values, scale), {"fp32": 1e-5})
+        compare(actual, RightOutput(values, scale), {"fp32": 1e-5})
     assert 0.5 * COMPARE_BYTES * actual.numel() < peak.bytes <= COMPARE_BYTES * actual.numel()
 
 

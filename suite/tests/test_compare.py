@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.judge.compare import MANY, SLACK, Answer, Verdict
+from suite.judge.compare import MANY, SLACK, RightOutput, Verdict
 from suite.judge.compare import compare as compare_with
 
 CLASSES = {"fp32": 1e-5, "tf32": 1e-2}
@@ -13,7 +13,7 @@ NAN, INF = math.nan, math.inf
 
 
 def compare(actual, expected, tolerance, scale=None):
-    return compare_with(actual, Answer(expected, scale), tolerance)
+    return compare_with(actual, RightOutput(expected, scale), tolerance)
 
 
 def f64(values):
