@@ -27,14 +27,21 @@ def load_object(line: str, schema: int) -> dict[str, Any]:
 def nested(name: str, kind: type[Any], values: Any) -> Any:
     """A record of `kind` from the JSON object under the key `name`; None stays None.
 
+    A field with a default may be missing: the record is older than the field.
+
     Raises:
-        ValueError: it is no object, or its keys are not exactly the fields of `kind`.
+        ValueError: it is no object, or its keys are not the fields of `kind`.
     """
     if values is None:
         return None
     if not isinstance(values, dict):
         raise ValueError(f"{name}: expected a JSON object, found {type(values).__name__}")
-    check_keys(f"{name}: ", kind, values)
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(kind)
+        if field.default is not dataclasses.MISSING
+    }
+    check_keys(f"{name}: ", kind, defaults | values)
     return kind(**values)
 
 

@@ -40,12 +40,15 @@ class ResultError(ValueError):
 class Correctness:
     """What was compared with the expected outputs.
 
-    `outputs_checked` counts whole outputs, timed ones included. `max_relative_error` is the largest relative
-    Frobenius error against float64 over those outputs; None where the comparison is exact.
+    `outputs_checked` counts whole outputs, timed ones included. `max_relative_error` is the largest error of
+    those outputs against float64, as a share of the right one's Frobenius norm (or of its error scale's,
+    where that is larger); None where the comparison is exact. `hidden_workloads` counts the workloads that
+    the judge drew beside the declared ones; None in records older than that.
     """
 
     outputs_checked: int
     max_relative_error: float | None = None
+    hidden_workloads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

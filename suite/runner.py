@@ -21,7 +21,7 @@ from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan, plan_to_json
 from suite.judge.sandbox import BUBBLEWRAP, choose, find
 from suite.machine import used_memory_mb
-from suite.problem import SEED, Problem, Workload
+from suite.problem import SEED, Problem, ProblemFolderError, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
 from suite.solution import Solution, read_solution
 
@@ -29,6 +29,7 @@ FULL_SAMPLES = (30, 200)
 QUICK_SAMPLES = (15, 15)
 COMPARE_SAMPLES = (60, 60)
 QUICK_CHECKS = 4
+HIDDEN_WORKLOADS = 4
 STOP_GRACE_S = 10.0
 
 
@@ -53,6 +54,8 @@ class RunOptions:
     """Time a few calls under a second clock too."""
     rival: Solution | None = None
     """What each solution is timed in turn with; None: the reference."""
+    axes: dict[str, Any] | None = None
+    """Check these axes alone: a workload that the problem does not declare."""
     sandbox: str = "auto"
     """How to confine workers: "auto", "bubblewrap" or "none"; see `suite.judge.sandbox.choose`."""
 
@@ -72,25 +75,21 @@ def make_plan(
 ) -> Plan:
     """Which workloads are checked and which are timed.
 
-    Named workloads are run alone. Otherwise a GPU runs the check tier with its edge cases, then the bench
-    tier; `quick` leaves the seed workload there. A CPU runs the check tier, `quick` its first few.
+    Named workloads are run alone, and so are axes. Otherwise a GPU runs the check tier with its edge cases
+    and hidden workloads, then the bench tier; `quick` leaves the seed workload there. A CPU runs the check
+    tier, `quick` its first few.
 
     Raises:
         UnknownNameError: a named workload does not exist.
         SandboxError: the sandbox asked for does not work here.
         NothingToRunError: only bench workloads are named, and the device is the CPU.
     """
-    chosen = [problem.workload(name) for name in options.workloads if name != "check"]
-    if not options.workloads:
-        chosen = list(problem.workloads)
-    if options.quick and not options.workloads:
-        seed = [workload for workload in chosen if workload.name == SEED and options.device == "cuda"]
-        chosen = seed or [workload for workload in chosen if workload.tier == "check"][:QUICK_CHECKS]
-    if "check" in options.workloads:
-        chosen += [workload for workload in problem.workloads if workload.tier == "check"]
+    chosen = _chosen(problem, options)
     benches = [workload for workload in chosen if workload.tier == "bench" and options.device == "cuda"]
     checks = [workload for workload in chosen if workload.tier == "check"]
-    edge_cases = "check" in options.workloads or not (options.workloads or options.quick)
+    edge_cases = options.axes is None and (
+        "check" in options.workloads or not (options.workloads or options.quick)
+    )
     if not (checks or benches or edge_cases):
         raise NothingToRunError(
             "nothing to run: bench workloads are timed, which needs an NVIDIA GPU; "
@@ -111,9 +110,24 @@ def make_plan(
         audit=options.audit,
         sandbox=confinement,
         sandbox_owner=find(options.device).owner if confinement == BUBBLEWRAP else None,
+        hidden=HIDDEN_WORKLOADS if edge_cases else 0,
+        deals=options.axes is None,
         log_folder=str(root / "reports" / "logs" / run_id),
         used_mb=used_memory_mb() if options.device == "cuda" else {},
     )
+
+
+def _chosen(problem: Problem, options: RunOptions) -> list[Workload]:
+    if options.axes is not None:
+        return [Workload("axes", "check", options.axes)]
+    everything = list(problem.workloads)
+    checks = [workload for workload in everything if workload.tier == "check"]
+    if options.workloads:
+        named = [problem.workload(name) for name in options.workloads if name != "check"]
+        return named + (checks if "check" in options.workloads else [])
+    if options.quick and options.device == "cuda":
+        return [problem.workload(SEED)]
+    return checks[:QUICK_CHECKS] if options.quick else everything
 
 
 def run(
@@ -129,7 +143,8 @@ def run(
     workers.
 
     Raises:
-        JudgeError: the judge died; what it had measured was yielded before.
+        ProblemFolderError: the problem breaks its contract. JudgeError: the judge died. What was measured
+        until then was yielded before.
     """
     run_id = new_run_id()
     plan = make_plan(root, problem, solutions, options, run_id)
@@ -145,10 +160,19 @@ def run(
             elif event["event"] == "result":
                 assert environment is not None
                 yield _result(run_id, problem, by_name[event["solution"]], environment, event, root)
+            elif event["event"] == "broken":
+                raise ProblemFolderError(_broken(problem, options, event["reason"]))
             elif event["event"] == "end":
                 ended = True
     if not ended:
         raise JudgeError(events.last_words())
+
+
+def _broken(problem: Problem, options: RunOptions, reason: str) -> str:
+    if options.axes is not None:
+        return f"problem {problem.name!r} with --axes {json.dumps(options.axes)}: {reason}"
+    more = f"`bench check-problem {problem.name}` says what else it finds"
+    return f"problem {problem.name!r} breaks its contract: {reason}; {more}"
 
 
 def new_run_id() -> str:

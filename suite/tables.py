@@ -58,6 +58,7 @@ def check_table(results: Sequence[Result]) -> Table:
         "author",
         "status",
         "outputs checked",
+        "hidden workloads",
         "largest error",
         "sandbox",
         "reason",
@@ -69,6 +70,7 @@ def check_table(results: Sequence[Result]) -> Table:
             result.author or "",
             result.status.value,
             str(result.correctness.outputs_checked) if result.correctness else "",
+            _hidden(result),
             _error(result),
             "none" if result.sandbox == UNCONFINED else "",
             result.reason or "",
@@ -76,7 +78,8 @@ def check_table(results: Sequence[Result]) -> Table:
         for result in sorted(results, key=lambda result: result.status is not Status.PASSED)
     )
     return _without_empty(
-        Table(headers, rows, frozenset(("outputs checked", "largest error"))), keep=("solution",)
+        Table(headers, rows, frozenset(("outputs checked", "hidden workloads", "largest error"))),
+        keep=("solution",),
     )
 
 
@@ -172,6 +175,12 @@ def _speedup(row: Row) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
+
+
+def _hidden(result: Result) -> str:
+    """Empty where there were none, so that the column goes when nobody had any."""
+    count = result.correctness.hidden_workloads if result.correctness else None
+    return str(count) if count else ""
 
 
 def _error(result: Result) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from suite import roofline
 from suite.analysis.facts import Built, FactsError, Launch, Launches, Raised, Variant, Work, read_fact
 from suite.analysis.occupancy import Occupancy, Waves, exceeded, occupancy, waves
-from suite.analysis.process import ChildError, facts
+from suite.analysis.process import facts
+from suite.child import ChildError
 from suite.gpus import GpuSpec
 from suite.problem import Problem, Workload
 from suite.solution import Solution

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from suite.cli.authoring_verbs import check_problem_verb
 from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
@@ -35,5 +36,6 @@ for verb in (
     report_verb,
     calibrate_verb,
     doctor_verb,
+    check_problem_verb,
 ):
     main.add_command(verb)

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import click
 
 from suite.analysis.inspection import Inspection, inspect, to_json
-from suite.analysis.process import end_all
 from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
+from suite.child import end_all
 from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,

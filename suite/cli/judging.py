@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from suite.cli.console import (
 from suite.judge.sandbox import CHOICES, NONE, choose
 from suite.leaderboard import board
 from suite.machine import has_gpu
-from suite.problem import Problem
+from suite.problem import WHOLE_CHECK_TIER, Problem
 from suite.result import Result, Status, to_json
 from suite.runner import RunOptions, run
 from suite.solution import Solution, SolutionFileError, find_solutions, select_solution
@@ -125,12 +126,19 @@ def judge(
     if unsaved:
         why = "--quick, a file from elsewhere, or part of the check tier"
         note(f"not recorded: {', '.join(sorted(unsaved))} ({why})")
-    return results
+    return sorted(results, key=_place(problem, solutions))
+
+
+def _place(problem: Problem, solutions: list[Solution]) -> Callable[[Result], tuple[int, int]]:
+    """The judge goes through workloads in a random order; what is shown does not."""
+    names = [solution.name for solution in solutions]
+    workloads = [WHOLE_CHECK_TIER, *(workload.name for workload in problem.workloads)]
+    return lambda result: (names.index(result.solution), workloads.index(result.workload))
 
 
 def is_kept(result: Result, options: RunOptions) -> bool:
     """Few samples, or a part of the check tier, must not stand in the records as if they were the whole."""
-    whole_tier = not options.workloads or "check" in options.workloads
+    whole_tier = options.axes is None and (not options.workloads or "check" in options.workloads)
     return not options.quick and (result.workload != "check" or whole_tier)
 
 

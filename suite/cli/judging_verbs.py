@@ -31,6 +31,16 @@ from suite.submission import accept, prepare
 from suite.tables import comparison_table
 
 
+def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    try:
+        axes = None if text is None else json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not JSON: {error}") from error
+    if axes is not None and not isinstance(axes, dict):
+        raise click.BadParameter(f"expected a JSON object such as '{{\"rows\": 7}}', found {text!r}.")
+    return axes
+
+
 @click.command("run")
 @problem_option()
 @click.option(
@@ -43,10 +53,16 @@ from suite.tables import comparison_table
     help="Only this workload; repeatable. `check` is the check tier.",
 )
 @click.option(
+    "--axes",
+    callback=_axes,
+    metavar="JSON",
+    help="Check these axes alone, as a failure's reason gives them; not recorded.",
+)
+@click.option(
     "--json",
     "json_path",
     type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here.",
+    help="Also write JSON lines here, in the order in which they are measured.",
 )
 @click.option("--no-save", is_flag=True, help="Do not append to reports/results.")
 @click.option(
@@ -61,6 +77,7 @@ def run_verb(
     problem_name: str,
     names: tuple[str, ...],
     workloads: tuple[str, ...],
+    axes: dict[str, Any] | None,
     json_path: str | None,
     no_save: bool,
     samples: bool,
@@ -76,13 +93,18 @@ def run_verb(
     Examples:
       bench run --problem argmin
       bench run --problem argmin --solution final --workload seed
+      bench run --problem argmin --solution my_kernel.py --axes '{"shape": [3, 50], "dim": 1}'
       bench run --problem argmax --solution my_kernel.py --quick --json -
     """
     root = checkout()
+    if axes is not None and workloads:
+        raise click.UsageError("--axes stands for a workload of its own; leave --workload out")
     with plain_errors():
         problem = find_problem(root, problem_name)
         solutions = select(root, problem, names)
-        options = RunOptions(device_of(device), workloads, quick, timeout_s, audit, sandbox=sandbox)
+        options = RunOptions(
+            device_of(device), workloads, quick, timeout_s, audit, axes=axes, sandbox=sandbox
+        )
         make_plan(root, problem, solutions, options, new_run_id())  # complain about names first
         results = judge(root, problem, solutions, options, json_path, save=not no_save)
     if json_path != "-":

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,15 @@ def main() -> None:
         os.write(events, json.dumps(event).encode() + b"\n")
 
     try:
-        from suite.judge.session import Session  # after the workers' start: this imports torch
+        # After the workers' start: this imports torch.
+        from suite.judge.session import Session
+        from suite.judge.truth import ProblemError
 
-        Session(plan, emit, workers.take).run()
+        try:
+            Session(plan, emit, workers.take).run()
+        except ProblemError as error:
+            traceback.print_exc()
+            emit({"event": "broken", "reason": str(error)})
     finally:
         workers.close()
     # In order, torch and its CUDA context take half a second to go, and the kernel frees all the same.

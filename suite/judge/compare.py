@@ -1,19 +1,44 @@
-"""Is an output right, and in which precision class?"""
+"""Is an output right, and in which precision class?
+
+A float output passes in a class when its error, as a share of a scale, stays within the class's bound: over
+the whole output, over each row (a slice along the last dimension), and in each single element. The bound is
+what the problem states for a whole output (CONTRIBUTING.md says where it comes from). Fewer errors average
+out less, so a row may have a larger share, an element the largest; what each is measured against is its own
+size or its own inputs', never its neighbours'.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
-# A single element may be off by this many times the bound that holds for the root mean square of all errors.
-# Independent rounding errors are close to normal, and 8 standard deviations are not met by chance in 10^14
-# elements.
-ELEMENT_FACTOR = 8.0
+# The norm of n independent normal errors exceeds sqrt(n) of their standard deviations by more than SLACK of
+# them with probability below exp(-SLACK^2 / 2) = 2e-11: a norm is 1-Lipschitz, and so it concentrates
+# (Boucheron, Lugosi, Massart, "Concentration Inequalities", theorem 5.6). For one element that is 8 standard
+# deviations.
+SLACK = 7.0
+# From here on the standard deviation of a root mean square is an eighth of it or less, and a class's bound
+# leaves more room than that above what an honest computation loses: the whole output gets no slack.
+MANY = 32.0
+# Hardware may take what is below float32's smallest normal number for zero, and no dtype resolves less than
+# its smallest number: an error of that size is none.
+FLUSHED = 2.0**-126
 # Exact problems compare bits; the others name the admitted classes, tightest first, with their largest
 # relative error.
 Tolerance = str | dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RightOutput:
+    """What is right for one output.
+
+    `scale`, of the same shape, is the size of each element as its rounding errors know it; None: the root
+    mean square of its row.
+    """
+
+    values: torch.Tensor
+    scale: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,67 +50,129 @@ class Verdict:
     precision: str | None = None
 
 
-def compare(actual: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Errors of one kind of part (whole, row, element): the worst share, its slack, and where it is."""
+
+    share: float
+    slack: float
+    at: int
+
+    @property
+    def needed(self) -> float:
+        """The bound that would just admit it."""
+        return self.share / self.slack
+
+
+def compare(actual: torch.Tensor, right: RightOutput, tolerance: Tolerance) -> Verdict:
     """Compare an output with the truth.
 
     Args:
-        actual: the solution's output. expected: the same shape; of the same dtype when `tolerance` is
-        "exact", else float64. tolerance: "exact", or the largest relative Frobenius error ||actual -
-        expected|| / ||expected|| of each admitted
-            precision class, tightest first.
+        actual: the solution's output.
+        right: the same shape; of the same dtype when `tolerance` is "exact", else float64.
+        tolerance: "exact", or the largest relative error ||actual - expected|| / ||expected|| (Frobenius) of
+            each admitted precision class, tightest first.
     """
+    expected = right.values
     if tolerance == "exact" or not expected.is_floating_point():
         differs = (actual != expected) & ~((actual != actual) & (expected != expected))  # NaN equals NaN
         return Verdict(_first_difference(actual, expected, differs))
     assert isinstance(tolerance, dict)
     reachable = expected.to(actual.dtype)  # what overflows in the output's dtype is infinite there
+    finite = reachable.isfinite()
     same_kind = torch.where(
-        reachable.isfinite(), actual.isfinite(), (actual == reachable) | (actual.isnan() & reachable.isnan())
+        finite, actual.isfinite(), (actual == reachable) | (actual.isnan() & reachable.isnan())
     )
     if not bool(same_kind.all()):
         return Verdict(_first_difference(actual, reachable, ~same_kind))
-    finite = reachable.isfinite()
-    truth = expected[finite]
-    difference = actual[finite].to(torch.float64) - truth
-    if truth.numel() == 0:
+    if expected.numel() == 0:
         return Verdict(None, 0.0, next(iter(tolerance)))
-    return _classify(actual, expected, difference, truth, tolerance)
-
-
-def _classify(
-    actual: torch.Tensor,
-    expected: torch.Tensor,
-    difference: torch.Tensor,
-    truth: torch.Tensor,
-    tolerance: dict[str, float],
-) -> Verdict:
-    norm = float(truth.norm())
-    size = float(difference.norm())
-    error = size / norm if norm > 0 else (0.0 if size == 0 else math.inf)
-    largest = float(difference.abs().max()) * math.sqrt(truth.numel())
-    worst = largest / norm if norm > 0 else error
+    whole, row, element = _worst(actual, right, finite)
+    needed = max(whole.needed, row.needed, element.needed)
     for precision, bound in tolerance.items():
-        if error <= bound and worst <= ELEMENT_FACTOR * bound:
-            return Verdict(None, error, precision)
-    bound = max(tolerance.values())
-    at = _position(torch.nan_to_num((actual.to(torch.float64) - expected).abs()) == difference.abs().max())
-    wanted, found = expected[at].item(), actual[at].item()
-    return Verdict(
-        f"relative error {error:.2e} (bound {bound:.1e}), largest element error {worst:.2e} of the root mean "
-        f"square (bound {ELEMENT_FACTOR * bound:.1e}) at {at}: expected {wanted:.7g}, found {found:.7g}",
-        error,
+        if needed <= bound:
+            return Verdict(None, whole.share, precision)
+    return Verdict(_reason(actual, expected, (whole, row, element), max(tolerance.values())), whole.share)
+
+
+def _worst(actual: torch.Tensor, right: RightOutput, finite: torch.Tensor) -> tuple[_Group, _Group, _Group]:
+    """The whole output, its worst row, its worst element; what is not finite counts nowhere."""
+    truth = _rows(torch.where(finite, right.values, 0.0)).abs()
+    errors = _rows(torch.where(finite, actual.to(torch.float64) - right.values, 0.0)).abs_()
+    kind = torch.finfo(actual.dtype)
+    errors.masked_fill_(errors <= max(FLUSHED, kind.tiny * kind.eps), 0.0)
+    row_truth = torch.linalg.vector_norm(truth, dim=1)
+    if right.scale is None:
+        count = _rows(finite).sum(dim=1, dtype=torch.float64).clamp_min(1.0)
+        scale = torch.where(_rows(finite), (row_truth / count.sqrt()).unsqueeze(1), 0.0)
+    else:
+        known = finite & right.scale.isfinite()
+        scale = _rows(torch.where(known, right.scale.to(torch.float64), 0.0))
+    row_scale = torch.linalg.vector_norm(scale, dim=1)
+    row_size = torch.maximum(row_truth, row_scale)
+    row_errors = torch.linalg.vector_norm(errors, dim=1)
+    fourth = scale.square().square_().sum(dim=1)
+    row_slack = _slack(_parts(row_scale.square(), fourth))
+    row_shares = _share(row_errors, row_size)
+    row_at = int((row_shares / row_slack).argmax())
+    element_shares = _share(errors, torch.maximum(truth, scale)).flatten()
+    element_at = int(element_shares.argmax())
+    parts = _parts(row_scale.square().sum(), fourth.sum())
+    whole_size = torch.maximum(row_truth.norm(), row_scale.norm())
+    whole_slack = 1.0 if float(parts) >= MANY else float(_slack(parts))
+    return (
+        _Group(float(_share(row_errors.norm(), whole_size)), whole_slack, 0),
+        _Group(float(row_shares[row_at]), float(row_slack[row_at]), row_at),
+        _Group(float(element_shares[element_at]), 1 + SLACK, element_at),
     )
 
 
-def _position(mask: torch.Tensor) -> tuple[int, ...]:
-    return tuple(int(axis[0]) for axis in torch.nonzero(mask, as_tuple=True)) if mask.dim() else ()
+def _rows(tensor: torch.Tensor) -> torch.Tensor:
+    """As a matrix whose rows are the slices along the last dimension; at most one dimension: one row."""
+    return tensor.reshape(-1, tensor.shape[-1] if tensor.dim() else 1)
+
+
+def _parts(second: torch.Tensor, fourth: torch.Tensor) -> torch.Tensor:
+    """How many elements share a group's weight, from the sums of 2nd and 4th powers of its scale."""
+    return torch.nan_to_num(second.square() / fourth, nan=1.0, posinf=1.0).clamp_min(1.0)
+
+
+def _slack(parts: torch.Tensor) -> torch.Tensor:
+    return 1 + SLACK / parts.sqrt()
+
+
+def _share(error: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+    """error / size, where nothing wrong is no share of anything."""
+    return torch.where(error == 0, 0.0, error / size)
+
+
+def _reason(
+    actual: torch.Tensor, expected: torch.Tensor, groups: tuple[_Group, _Group, _Group], bound: float
+) -> str:
+    whole, row, element = (f"{group.share:.2e} (bound {bound * group.slack:.1e})" for group in groups)
+    at = _position_of(groups[2].at, expected.shape)
+    row_text = ""
+    if expected.dim() > 1:
+        row_text = f"; worst row {_position_of(groups[1].at, expected.shape[:-1])}: {row}"
+    return (
+        f"relative error {whole}{row_text}; worst element {at}: {element}, "
+        f"expected {expected[at].item():.7g}, found {actual[at].item():.7g}"
+    )
+
+
+def _position_of(index: int, shape: torch.Size) -> tuple[int, ...]:
+    position = []
+    for size in reversed(shape):
+        position.append(index % size)
+        index //= size
+    return tuple(reversed(position))
 
 
 def _first_difference(actual: torch.Tensor, expected: torch.Tensor, differs: torch.Tensor) -> str | None:
     count = int(differs.sum())
     if count == 0:
         return None
-    at = _position(differs)
+    at = tuple(int(axis[0]) for axis in torch.nonzero(differs, as_tuple=True)) if differs.dim() else ()
     return (
         f"{count} of {differs.numel()} elements differ, the first at {at}: "
         f"expected {expected[at].item()}, found {actual[at].item()}"

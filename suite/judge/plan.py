@@ -54,6 +54,10 @@ class Plan:
     sandbox_owner: int | None = None
     """The user id that confined workers get; None: the judge's own."""
     used_mb: dict[str, int] = field(default_factory=dict)
+    hidden: int = 0
+    """How many workloads the judge draws beside the declared ones, where the problem lets it."""
+    deals: bool = True
+    """Draw each check workload with another of the problem's distributions too."""
 
 
 def plan_to_json(plan: Plan) -> str:

@@ -26,6 +26,7 @@ from suite.judge.measure import Bench, Measurement, Side
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
 from suite.judge.sandbox import NONE, SandboxError
+from suite.judge.schedule import draws, shuffled
 from suite.judge.trial import Attached, Checked, UnfitError, classes_of
 from suite.judge.truth import Case, Truth
 from suite.judge.watched import Kind, check_case_watched
@@ -39,7 +40,6 @@ Emit = Callable[[dict[str, Any]], None]
 
 PRETEND_CARD = gpus.RTX_4090
 IMPORT_TIMEOUT_S = 120.0
-FRESH_CHECKS = 2  # calls of each check workload, each with inputs of its own
 
 
 def pretend_card() -> dict[str, Any]:
@@ -66,6 +66,7 @@ class Session:
         self._rival: WorkerProcess | None = None
         self._clock: tuple[int, float] | None = None
         self._sandbox = NONE
+        self._chance = secrets.SystemRandom()
 
     def run(self) -> None:
         """Judge every entry of the plan."""
@@ -89,7 +90,7 @@ class Session:
             self._start(entry, worker)
             if self._plan.checks or self._plan.edge_cases:
                 self._check(entry, worker)
-            for workload in self._plan.benches:
+            for workload in shuffled(list(self._plan.benches), self._chance):
                 self._bench(entry, worker, workload)
         except UnfitError as error:
             self._failed(entry, worker, workload, error.status, error.reason)
@@ -140,33 +141,33 @@ class Session:
     def _check(self, entry: Entry, worker: WorkerProcess) -> None:
         exchange = self._exchange(worker)
         attached = Attached(worker, "solution", self._plan.timeout_s, entry.must_own)
-        checked = Checked()
-        total = len(self._plan.checks) + self._plan.edge_cases
-        twice = self._called_twice()
-        for done, (name, axes) in enumerate(self._plan.checks.items()):
-            self._progress(entry, name, done, total)
-            kind = Kind.OPEN
-            for turn in range(FRESH_CHECKS):
-                case = self._truth.fresh_case(name, axes, exchange)
-                again = name in twice and turn == FRESH_CHECKS - 1
-                work = self._check_case(attached, case, checked, exchange, kind, again=again)
-                kind = Kind.OPEN if work is None or work.reads_sealed else Kind.BLIND
+        drawn = draws(self._plan, self._truth, self._chance)
+        twice = self._called_twice(len(drawn))
+        checked = Checked(hidden=sum(draw.is_hidden for draw in drawn))
+        total = len(drawn) + self._plan.edge_cases
+        kinds: dict[str, Kind] = {}
+        for done, draw in enumerate(drawn):
+            self._progress(entry, draw.name, done, total)
+            case = self._truth.fresh_case(draw.name, draw.axes, exchange)
+            first = secrets.choice((Kind.OPEN, Kind.BLIND)) if draw.is_hidden else Kind.OPEN
+            kind = kinds.get(draw.workload, first)
+            work = self._check_case(attached, case, checked, exchange, kind, again=done in twice)
+            kinds[draw.workload] = Kind.OPEN if work is None or work.reads_sealed else Kind.BLIND
         if self._plan.edge_cases:
             self._progress(entry, "edge cases", total - 1, total)
-            for case in self._truth.edge_cases(exchange):
+            for case in shuffled(self._truth.edge_cases(exchange), self._chance):
                 self._check_case(attached, case, checked, exchange, Kind.OPEN)
         attached.detach()
         exchange.release()
         self._passed(entry, "check", {}, checked, {})
 
-    def _called_twice(self) -> set[str]:
-        """The check workloads whose last inputs are given to the solution once more.
+    def _called_twice(self, count: int) -> set[int]:
+        """Which of `count` draws are given to the solution once more.
 
         The interpreter is slow and runs one program after the other, so that no race shows there: one of
         them, and nobody knows which.
         """
-        names = list(self._plan.checks)
-        return set(names) if self._plan.device == "cuda" or not names else {secrets.choice(names)}
+        return set(range(count)) if self._plan.device == "cuda" or not count else {secrets.randbelow(count)}
 
     def _check_case(
         self,
@@ -302,7 +303,7 @@ class Session:
     def _passed(
         self, entry: Entry, workload: str, axes: dict[str, Any], checked: Checked, fields: dict[str, Any]
     ) -> None:
-        correctness = Correctness(checked.outputs, checked.largest_error)
+        correctness = Correctness(checked.outputs, checked.largest_error, checked.hidden)
         self._emit(
             {
                 "event": "result",

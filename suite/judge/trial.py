@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from suite.judge.compare import Verdict, compare
+from suite.judge.compare import RightOutput, Verdict, compare
 from suite.judge.diagnosis import plain, raised
 from suite.judge.exchange import Exchange, poison
 from suite.judge.fingerprint import changed, fingerprint
@@ -104,6 +104,8 @@ class Checked:
     largest_error: float | None = None
     precision: str | None = None
     """The loosest class that any output needed."""
+    hidden: int = 0
+    """Workloads that the judge drew beside the declared ones."""
 
     def note(self, verdicts: list[Verdict], classes: list[str]) -> None:
         """Count checked outputs."""
@@ -136,7 +138,7 @@ def classes_of(truth: Truth) -> list[str]:
 
 
 def verify(
-    reply: dict[str, Any], attached: Attached, truths: list[torch.Tensor], truth: Truth
+    reply: dict[str, Any], attached: Attached, truths: list[RightOutput], truth: Truth
 ) -> list[Verdict]:
     """Check what a call claims and what it left in the shared buffers.
 
@@ -145,8 +147,8 @@ def verify(
     """
     _check_kind(reply, attached.outputs)
     verdicts = []
-    for index, (actual, expected) in enumerate(zip(attached.outputs, truths, strict=True)):
-        verdict = compare(actual, expected, truth.tolerance)
+    for index, (actual, answer) in enumerate(zip(attached.outputs, truths, strict=True)):
+        verdict = compare(actual, answer, truth.tolerance)
         if verdict.reason is not None:
             name = f"output {index}: " if len(truths) > 1 else ""
             raise UnfitError(Status.INCORRECT, name + verdict.reason)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import math
 import secrets
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +16,7 @@ from typing import Any
 
 import torch
 
-from suite.judge.compare import Tolerance
+from suite.judge.compare import RightOutput, Tolerance
 from suite.judge.exchange import Exchange
 from suite.roofline import PRECISIONS
 
@@ -22,7 +25,11 @@ EDGE_CASE_KEYS = {"name", "axes", "init_inputs", "inputs", "expects"}
 
 
 class ProblemError(Exception):
-    """A problem folder breaks its contract; the message says what was seen and what was expected."""
+    """A problem folder breaks its contract; the message says where, what was seen and what was expected."""
+
+
+class _BreachError(Exception):
+    """What is wrong with a part of the problem; its name and file are put before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Expected:
     """
 
     like: list[torch.Tensor]
-    outputs: list[torch.Tensor]
+    outputs: list[RightOutput]
     raises: str | None = None
 
 
@@ -61,40 +68,66 @@ def load_module(path: Path) -> ModuleType:
 
 
 class Truth:
-    """The reference `Model` and the input generators of one problem, on one device."""
+    """The reference `Model` and the input generators of one problem, on one device.
+
+    Raises:
+        ProblemError: a file cannot be imported or lacks a name.
+    """
 
     def __init__(self, folder: Path, device: str) -> None:
-        self._reference = load_module(folder / "reference.py")
-        self._inputs = load_module(folder / "inputs.py")
+        self._files = folder / "reference.py", folder / "inputs.py"
+        with _of_file(self._files[0], "importing it"):
+            self._reference = load_module(self._files[0])
+        with _of_file(self._files[1], "importing it"):
+            self._inputs = load_module(self._files[1])
         self._device = device
         _require_names(self._reference, ("Model",))
         _require_names(self._inputs, PARTS)
-        self.tolerance: Tolerance = _checked_tolerance(self._inputs.TOLERANCE)
+        with self._of_inputs("TOLERANCE"):
+            self.tolerance: Tolerance = _checked_tolerance(self._inputs.TOLERANCE)
+        with self._of_inputs("DISTRIBUTIONS"):
+            self.distributions: tuple[str, ...] = _checked_names(getattr(self._inputs, "DISTRIBUTIONS", ()))
+
+    @property
+    def draws_axes(self) -> bool:
+        """Does the problem say which shapes it takes beside its workloads?"""
+        return hasattr(self._inputs, "draw_axes")
+
+    def draw_axes(self, randint: Callable[[int, int], int]) -> dict[str, Any]:
+        """Axes of a hidden workload; `randint` gives an integer between two, both included."""
+        with self._of_inputs("draw_axes"):
+            axes = self._inputs.draw_axes(randint)
+            if not isinstance(axes, dict) or json.loads(json.dumps(axes)) != axes:
+                raise _BreachError(f"must give a dict that JSON keeps as it is, found {axes!r}")
+        return axes
 
     def work(self, axes: dict[str, Any]) -> tuple[int, int]:
         """(bytes moved, flops) of a workload."""
-        return int(self._inputs.bytes_moved(**axes)), int(self._inputs.flops(**axes))
+        with self._of_inputs("bytes_moved or flops"):
+            return int(self._inputs.bytes_moved(**axes)), int(self._inputs.flops(**axes))
 
     def fresh_case(self, name: str, axes: dict[str, Any], exchange: Exchange) -> Case:
         """A workload with inputs that nobody has seen, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
-        with self._on_device(exchange):
-            inputs = _checked_tensors(f"get_inputs of {name!r}", self._inputs.get_inputs(**axes))
-        return Case(name, axes, list(self._inputs.get_init_inputs(**axes)), exchange.publish(inputs))
+        with self._of_inputs(f"get_inputs of {name!r}"), self._on_device(exchange):
+            inputs = _checked_tensors(self._inputs.get_inputs(**axes))
+        with self._of_inputs(f"get_init_inputs of {name!r}"):
+            init_inputs = list(self._inputs.get_init_inputs(**axes))
+        return Case(name, axes, init_inputs, self._shared(f"{name!r}", inputs, exchange))
 
     def edge_cases(self, exchange: Exchange) -> list[Case]:
         """The problem's edge cases, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
-        with self._on_device(exchange):
+        with self._of_inputs("edge_cases"), self._on_device(exchange):
             cases = [_checked_edge_case(case) for case in self._inputs.edge_cases()]
-        if not cases:
-            raise ProblemError("edge_cases() is empty; a problem names what its solutions trip over")
+            if not cases:
+                raise _BreachError("is empty; a problem names what its solutions trip over")
         return [
             Case(
                 f"edge case {case['name']!r}",
                 case["axes"],
                 list(case["init_inputs"]),
-                exchange.publish(list(case["inputs"])),
+                self._shared(f"edge case {case['name']!r}", list(case["inputs"]), exchange),
                 case["expects"],
             )
             for case in cases
@@ -107,40 +140,87 @@ class Truth:
         Raises:
             ProblemError: it does not do what the problem says of it.
         """
+        where = f"{self._files[0]}: {case.name}: the reference must"
         try:
-            outputs = _checked_tensors("Model.forward", _as_list(self._model(case)(*case.inputs)))
-        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            outputs = _as_list(self._model(case)(*case.inputs))
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
             found = type(error).__name__
             if found != case.expects:
                 due = "return" if case.expects == "reference" else f"raise {case.expects}"
-                raise ProblemError(
-                    f"{case.name}: the reference must {due}, but raised {found}: {error}"
-                ) from error
+                raise ProblemError(f"{where} {due}, but raised {found}: {error}") from error
             return Expected([], [], found)
         if case.expects != "reference":
-            raise ProblemError(f"{case.name}: the reference must raise {case.expects}, but returned")
+            raise ProblemError(f"{where} raise {case.expects}, but returned")
+        with _of_file(self._files[0], f"Model.forward of {case.name!r}"):
+            _checked_tensors(outputs)
         if self.tolerance == "exact":
-            return Expected(outputs, outputs)
+            return Expected(outputs, [RightOutput(output) for output in outputs])
         return Expected(outputs, self.exact_outputs(case))
 
     @torch.no_grad()
-    def exact_outputs(self, case: Case) -> list[torch.Tensor]:
-        """The reference's outputs; for problems with a tolerance, computed in float64."""
-        model = self._model(case)
-        if self.tolerance == "exact":
-            return _as_list(model(*case.inputs))
-        wide = [x.double() if x.is_floating_point() else x for x in case.inputs]
-        return _as_list(model.double()(*wide))
+    def outputs(self, case: Case) -> list[torch.Tensor]:
+        """What the reference itself returns."""
+        with _of_file(self._files[0], f"Model of {case.name!r}"):
+            return _as_list(self._model(case)(*case.inputs))
+
+    @torch.no_grad()
+    def exact_outputs(self, case: Case) -> list[RightOutput]:
+        """The reference's outputs; for problems with a tolerance, computed in float64, with their scale."""
+        values = self._wide_outputs(case)
+        if self.tolerance == "exact" or not hasattr(self._inputs, "error_scale"):
+            return [RightOutput(value) for value in values]
+        with self._of_inputs(f"error_scale of {case.name!r}"):
+            scales = _checked_tensors(self._inputs.error_scale(*case.inputs))
+            shapes = [tuple(tensor.shape) for tensor in scales], [tuple(tensor.shape) for tensor in values]
+            if shapes[0] != shapes[1]:
+                raise _BreachError(f"must have the shapes of the outputs, {shapes[1]}, found {shapes[0]}")
+        return [RightOutput(value, scale) for value, scale in zip(values, scales, strict=True)]
+
+    def _wide_outputs(self, case: Case) -> list[torch.Tensor]:
+        with _of_file(self._files[0], f"Model of {case.name!r}"):
+            model = self._model(case)
+            if self.tolerance == "exact":
+                return _as_list(model(*case.inputs))
+            wide = [x.double() if x.is_floating_point() else x for x in case.inputs]
+            return _as_list(model.double()(*wide))
 
     def _model(self, case: Case) -> torch.nn.Module:
         with torch.device(self._device):
             model: torch.nn.Module = self._reference.Model(*case.init_inputs)
         return model
 
+    def _shared(self, name: str, inputs: list[torch.Tensor], exchange: Exchange) -> list[torch.Tensor]:
+        with self._of_inputs(f"inputs of {name}"):
+            return exchange.publish(inputs)
+
+    def _of_inputs(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return _of_file(self._files[1], what)
+
     @contextlib.contextmanager
     def _on_device(self, exchange: Exchange):  # type: ignore[no-untyped-def]  # noqa: ANN202
         with exchange.allocating_inputs(), torch.device(self._device):
             yield
+
+
+@contextlib.contextmanager
+def _of_file(path: Path, what: str) -> Iterator[None]:
+    """Whatever the problem's own code raises is the problem's error, with the line it came from."""
+    try:
+        yield
+    except ProblemError:
+        raise
+    except torch.OutOfMemoryError:
+        raise  # the card's fault, or that of whoever fills it
+    except _BreachError as error:
+        raise ProblemError(f"{path}: {what} {error}") from error
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            lines.append(error.lineno)
+        line = f":{lines[-1]}" if lines else ""
+        raise ProblemError(f"{path}{line}: {what}: {type(error).__name__}: {error}") from error
 
 
 def _require_names(module: ModuleType, names: tuple[str, ...]) -> None:
@@ -159,24 +239,35 @@ def _checked_tolerance(value: Any) -> Tolerance:
         and all(isinstance(bound, float) and 0 < bound < math.inf for bound in value.values())
     ):
         return value
-    raise ProblemError(
-        f"TOLERANCE must be 'exact' or the largest error of each admitted class ({', '.join(PRECISIONS)}), "
+    raise _BreachError(
+        f"must be 'exact' or the largest error of each admitted class ({', '.join(PRECISIONS)}), "
         f"tightest first, found {value!r}"
     )
 
 
-def _checked_tensors(where: str, values: Any) -> list[torch.Tensor]:
+def _checked_names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, tuple) or not all(isinstance(name, str) for name in value):
+        raise _BreachError(
+            f"must be a tuple of names that get_inputs takes as `distribution`, found {value!r}"
+        )
+    return value
+
+
+def _checked_tensors(values: Any) -> list[torch.Tensor]:
     for value in values:
         if not isinstance(value, torch.Tensor):
-            raise ProblemError(f"{where} must give tensors, found {type(value).__name__}")
+            raise _BreachError(f"must give tensors, found {type(value).__name__}")
     return list(values)
 
 
 def _checked_edge_case(case: Any) -> dict[str, Any]:
     if not isinstance(case, dict) or set(case) != EDGE_CASE_KEYS:
         found = sorted(case) if isinstance(case, dict) else type(case).__name__
-        raise ProblemError(f"an edge case must have the keys {sorted(EDGE_CASE_KEYS)}, found {found}")
-    _checked_tensors(f"edge case {case['name']!r}", case["inputs"])
+        raise _BreachError(f"must each have the keys {sorted(EDGE_CASE_KEYS)}, found {found}")
+    try:
+        _checked_tensors(case["inputs"])
+    except _BreachError as error:
+        raise _BreachError(f"inputs of {case['name']!r} {error}") from error
     return case
 
 

@@ -13,9 +13,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from suite.judge.compare import Verdict
+from suite.judge.compare import RightOutput, Verdict
 from suite.judge.exchange import Exchange
 from suite.judge.fingerprint import fingerprint
 from suite.judge.own_work import (
@@ -89,7 +87,7 @@ class Watcher:
     case: Case
     exchange: Exchange
     truth: Truth
-    truths: list[torch.Tensor]
+    truths: list[RightOutput]
     method: str | None = None
 
     def check(self, kind: Kind) -> Answer:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from suite.judge.agreement import require_agreement
+from suite.judge.compare import RightOutput
 from suite.judge.trial import UnfitError
 from suite.judge.truth import Case
 from suite.result import Status
@@ -30,9 +31,11 @@ class Solution:
 
 
 def again(solution, tolerance):
-    truth = SimpleNamespace(tolerance=tolerance, exact_outputs=lambda case: [case.inputs[0].double()])
+    truth = SimpleNamespace(
+        tolerance=tolerance, exact_outputs=lambda case: [RightOutput(case.inputs[0].double())]
+    )
     if tolerance == "exact":
-        truth.exact_outputs = lambda case: [case.inputs[0].clone()]
+        truth.exact_outputs = lambda case: [RightOutput(case.inputs[0].clone())]
     return require_agreement(solution, Case("one", {}, [], [RIGHT.clone()]), None, truth)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from suite import child
 from suite.analysis import process
 from suite.analysis.child.meta import Bookkeeper, MetaCuda, NeedsValuesError
 from suite.analysis.child.session import describe_error
@@ -229,7 +230,7 @@ def test_a_solution_that_writes_into_the_pipe_gets_nothing_but_its_own_failure(f
 
 
 def test_endless_output_is_cut(monkeypatch, follow):
-    monkeypatch.setattr(process, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(child, "MAX_BYTES", 1 << 20)
     seen = follow("""
         for fd in range(3, 20):
             try:

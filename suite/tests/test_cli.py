@@ -127,6 +127,19 @@ def test_it_runs_as_a_module_too(tmp_path):
             "problem 'row_argmin' has no solution 'test_right'; did you mean 'tests_right'? "
             "(a path must end in .py)",
         ),
+        (
+            (*RUN, "--axes", "{}", "--workload", "small"),
+            "--axes stands for a workload of its own; leave --workload out",
+        ),
+        (
+            (*RUN, "--axes", "[3]"),
+            "Invalid value for '--axes': expected a JSON object such as '{\"rows\": 7}', found '[3]'.",
+        ),
+        (
+            (*RUN, "--axes", "{rows: 7}"),
+            "Invalid value for '--axes': '{rows: 7}' is not JSON: Expecting property name enclosed in double "
+            "quotes: line 1 column 2 (char 1)",
+        ),
         ((*RUN, "--solution", "no/such.py"), "no/such.py: no such file"),
         ((*RUN, "--solution", "x" * 300 + ".py"), f"{'x' * 300}.py: File name too long"),
         (
@@ -285,13 +298,40 @@ def test_a_second_run_is_appended(root):
 
 
 @pytest.mark.parametrize(
-    "options", [("--quick",), ("--workload", "small"), ("--quick", "--workload", "check")]
+    "options",
+    [
+        ("--quick",),
+        ("--workload", "small"),
+        ("--quick", "--workload", "check"),
+        ("--axes", '{"rows": 3, "cols": 2}'),
+    ],
 )
 def test_a_part_of_the_check_tier_is_not_recorded(root, options):
     outcome = bench(*RUN, *options)
     assert outcome.exit_code == 0
     assert outcome.stderr.splitlines()[-1].startswith("not recorded: reference, tests_right (")
     assert recorded(root) == []
+
+
+def test_results_are_shown_in_the_order_of_the_problem(root, monkeypatch):
+    """The judge times workloads in a random order."""
+    problem = root / "problems" / "row_argmin" / "inputs.py"
+    more = "".join(f'    "b{i}": {{"tier": "bench", "axes": {{"rows": {i}}}}},\n' for i in range(3))
+    problem.write_text(problem.read_text().replace("WORKLOADS = {\n", "WORKLOADS = {\n" + more))
+
+    def run(root, problem, solutions, options, on_progress):
+        for workload in ("b2", "seed", "check", "b0", "b1"):
+            yield from (fake_result(solution=s.name, workload=workload) for s in reversed(solutions))
+
+    monkeypatch.setattr(judging, "run", run)
+    shown = []
+    monkeypatch.setattr(judging_verbs, "show", lambda root, problem, results, samples: shown.extend(results))
+    assert bench(*RUN, "--device", "cuda").exit_code == 0
+    assert [(result.solution, result.workload) for result in shown] == [
+        (solution, workload)
+        for solution in ("reference", "tests_right")
+        for workload in ("check", "b0", "b1", "b2", "seed")
+    ]
 
 
 def test_the_whole_check_tier_by_its_name_is_recorded(root):

@@ -5,10 +5,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.judge.compare import ELEMENT_FACTOR, Verdict, compare
+from suite.judge.compare import MANY, SLACK, RightOutput, Verdict
+from suite.judge.compare import compare as compare_with
 
 CLASSES = {"fp32": 1e-5, "tf32": 1e-2}
 NAN, INF = math.nan, math.inf
+
+
+def compare(actual, expected, tolerance, scale=None):
+    return compare_with(actual, RightOutput(expected, scale), tolerance)
 
 
 def f64(values):
@@ -98,9 +103,9 @@ def test_the_class_is_the_tightest_that_admits_the_error(truth, error, precision
 def test_beyond_the_loosest_class_the_message_names_both_bounds_and_the_worst_element():
     expected = f64([3.0, 4.0])
     assert compare(f32([3.0, 5.0]), expected, CLASSES) == Verdict(
-        # ||difference|| = 1, ||truth|| = 5, and the root mean square of the truth is 5 / sqrt(2).
-        "relative error 2.00e-01 (bound 1.0e-02), largest element error 2.83e-01 of the root mean square "
-        "(bound 8.0e-02) at (1,): expected 4, found 5",
+        # ||difference|| = 1, ||truth|| = 5, 1 + 7 / sqrt(2) = 5.95; the element is 1 off its own 4.
+        "relative error 2.00e-01 (bound 5.9e-02); worst element (1,): 2.50e-01 (bound 8.0e-02), "
+        "expected 4, found 5",
         error=0.2,
     )
 
@@ -117,23 +122,120 @@ def test_inputs_rounded_to_bfloat16_are_no_tf32():
 
 
 def test_one_wrong_element_fails_where_the_norm_would_pass(truth):
+    truth /= truth.norm(dim=1, keepdim=True) / math.sqrt(32)  # the root mean square of each row: 1
+    truth[7, 9] = 0.5
+    rms = float(truth[7].norm()) / math.sqrt(32)
     actual = truth.clone()
-    rms = float(truth.norm()) / 32
     actual[7, 9] += 0.1 * rms
     verdict = compare(actual, truth, CLASSES)
-    assert verdict.error == pytest.approx(0.1 / 32)
+    assert verdict.error == pytest.approx(0.1 / 32, rel=0.01)
     assert verdict.error < CLASSES["tf32"]
     assert verdict.reason == (
-        "relative error 3.12e-03 (bound 1.0e-02), largest element error 1.00e-01 of the root mean square "
-        f"(bound 8.0e-02) at (7, 9): expected {float(truth[7, 9]):.7g}, found {float(actual[7, 9]):.7g}"
+        # 0.1 / sqrt(32) of the row, whose bound is 1 + 7 / sqrt(32) times that of the whole.
+        f"relative error {verdict.error:.2e} (bound 1.0e-02); worst row (7,): 1.77e-02 (bound 2.2e-02); "
+        f"worst element (7, 9): 1.00e-01 (bound 8.0e-02), expected 0.5, found {float(actual[7, 9]):.7g}"
     )
 
 
 @pytest.mark.parametrize(("share", "passes"), [(0.99, True), (1.01, False)])
 def test_the_bound_of_a_single_element(truth, share, passes):
+    truth[0, 0] = 0.0
     actual = truth.clone()
-    actual[0, 0] += share * ELEMENT_FACTOR * CLASSES["tf32"] * float(truth.norm()) / 32
+    actual[0, 0] = share * (1 + SLACK) * CLASSES["tf32"] * float(truth[0].norm()) / math.sqrt(32)
     assert (compare(actual, truth, CLASSES).reason is None) == passes
+
+
+@pytest.mark.parametrize(("share", "passes"), [(0.99, True), (1.01, False)])
+def test_the_bound_of_a_row(truth, share, passes):
+    actual = truth.clone()
+    actual[5] *= 1 + share * (1 + SLACK / math.sqrt(32)) * CLASSES["tf32"]
+    assert (compare(actual, truth, CLASSES).reason is None) == passes
+
+
+@pytest.mark.parametrize("magnitude", [1e-9, 1.0, 1e9])
+def test_a_row_of_garbage_fails_however_small_it_is_beside_the_others(truth, magnitude):
+    truth[5] *= magnitude
+    actual = truth.clone()
+    actual[5] = truth[5].flip(0)
+    verdict = compare(actual, truth, CLASSES)
+    assert "worst row (5,): " in verdict.reason
+    if magnitude < 1:
+        assert verdict.error < 1e-9
+
+
+def test_a_skipped_row_fails_however_small_it_is_beside_the_others(truth):
+    truth[5] *= 1e-9
+    actual = truth.clone()
+    actual[5] = 0.0
+    assert "worst row (5,): 1.00e+00 (bound 2.2e-02)" in compare(actual, truth, CLASSES).reason
+
+
+def test_a_huge_row_does_not_hide_a_wrong_element_of_a_small_one(truth):
+    truth[5] *= 1e9
+    actual = truth.clone()
+    actual[6, 0] += 1.0
+    assert "worst element (6, 0): " in compare(actual, truth, CLASSES).reason
+
+
+def test_rows_of_more_dimensions_are_named(truth):
+    truth = truth.reshape(4, 8, 32)
+    actual = truth.clone()
+    actual[2, 3] *= 2
+    assert "worst row (2, 3): 1.00e+00 (bound 2.2e-02); worst element (2, 3, " in (
+        compare(actual, truth, CLASSES).reason
+    )
+
+
+@pytest.mark.parametrize(("elements", "bound"), [(31, 2.26e-2), (32, 1e-2), (1000, 1e-2)])
+def test_an_output_of_few_elements_has_the_slack_of_a_row(elements, bound):
+    assert MANY == 32
+    truth = torch.ones(elements, dtype=torch.float64)
+    assert compare(truth * (1 + 0.99 * bound), truth, CLASSES).reason is None
+    assert compare(truth * (1 + 1.01 * bound), truth, CLASSES).reason is not None
+
+
+def test_where_few_elements_hold_the_weight_they_alone_count():
+    """Heavy tails: of 1000 elements one is the norm, and its single error has the slack of one."""
+    scale = torch.ones(1000, dtype=torch.float64)
+    scale[0] = 1e6
+    actual = scale.clone()
+    actual[0] *= 1 + 7.9e-2
+    assert compare(actual, scale, CLASSES, scale).precision == "tf32"
+    actual[0] = 1e6 * (1 + 8.1e-2)
+    assert compare(actual, scale, CLASSES, scale).reason is not None
+
+
+def test_a_scale_admits_what_cancellation_costs_and_no_more(truth):
+    """Elements that cancel are measured against what their inputs allow, not against what is left of them."""
+    scale = torch.ones(32, 32, dtype=torch.float64)
+    truth *= 1e-3
+    actual = truth + 0.9 * CLASSES["tf32"] * torch.sign(truth)
+    assert compare(actual, truth, CLASSES).reason is not None
+    assert compare(actual, truth, CLASSES, scale).precision == "tf32"
+    assert compare(truth + 1.1 * CLASSES["tf32"], truth, CLASSES, scale).reason is not None
+
+
+def test_a_scale_does_not_tighten_what_the_result_itself_allows():
+    expected = f64([[1000.0] * 64])
+    scale = torch.ones_like(expected)
+    assert compare(expected * (1 + 0.9 * CLASSES["tf32"]), expected, CLASSES, scale).precision == "tf32"
+
+
+def test_a_scale_that_is_not_finite_admits_nothing():
+    expected = f64([[1.0] * 64])
+    for value in (NAN, INF):
+        scale = torch.full_like(expected, value)
+        assert compare(expected * 2, expected, CLASSES, scale).reason is not None
+        assert compare(expected, expected, CLASSES, scale).precision == "fp32"
+
+
+def test_what_hardware_may_flush_to_zero_is_no_error():
+    expected = f64([1e-39, -1e-38, 1e-40])
+    assert compare(f32([0.0, 0.0, 0.0]), expected, CLASSES) == Verdict(None, 0.0, "fp32")
+    assert compare(f32([0.0, 0.0, 0.0]), expected * 3, CLASSES).reason is not None
+    small = f64([3e-5] * 40)  # denormal in float16, which no hardware flushes
+    assert compare(small.half(), small, {"bf16": 1e-2}).reason is None
+    assert compare(torch.zeros(40, dtype=torch.half), small, {"bf16": 1e-2}).reason is not None
 
 
 def test_nan_and_infinities_in_the_same_places_are_right():
@@ -173,8 +275,8 @@ def test_what_overflows_in_float32_must_be_infinite():
 def test_zero_outputs_must_be_zero():
     assert compare(f32([0.0, -0.0]), f64([0.0, 0.0]), CLASSES) == Verdict(None, 0.0, "fp32")
     assert compare(f32([0.0, 1e-30]), f64([0.0, 0.0]), CLASSES) == Verdict(
-        "relative error inf (bound 1.0e-02), largest element error inf of the root mean square "
-        "(bound 8.0e-02) at (1,): expected 0, found 1e-30",
+        "relative error inf (bound 8.0e-02); worst element (1,): inf (bound 8.0e-02), "
+        "expected 0, found 1e-30",
         math.inf,
     )
 
@@ -192,8 +294,8 @@ def test_empty_outputs(shape):
 def test_outputs_without_dimensions():
     assert compare(f32(2.0), f64(2.0), CLASSES) == Verdict(None, 0.0, "fp32")
     assert compare(f32(3.0), f64(2.0), CLASSES) == Verdict(
-        "relative error 5.00e-01 (bound 1.0e-02), largest element error 5.00e-01 of the root mean square "
-        "(bound 8.0e-02) at (): expected 2, found 3",
+        "relative error 5.00e-01 (bound 8.0e-02); worst element (): 5.00e-01 (bound 8.0e-02), "
+        "expected 2, found 3",
         0.5,
     )
     assert compare(f32(NAN), f64(2.0), CLASSES) == Verdict(

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     {"records"},
     {
+        "child",
         "finding",
         "gpus",
         "judge.plan",
@@ -31,7 +32,7 @@ LAYERS = (
     },
     {"ab", "gpu_findings", "problem", "roofline", "store", "worker"},
     {"doctor", "roofs", "solution"},
-    {"judge", "rows", "runner", "submission"},
+    {"authoring", "judge", "rows", "runner", "submission"},
     {"calibration", "leaderboard"},
     {"benchmarks", "report", "tables"},
     {"analysis", "benchmark_sources", "replay"},

@@ -17,7 +17,7 @@ CLOCKS = Clocks(
 )
 TIMING = Timing(method="events", flush_bytes=125829120, event_overhead_ms=0.00128, discarded=3)
 TIMED = fake_result(
-    correctness=Correctness(outputs_checked=40, max_relative_error=3.1e-7),
+    correctness=Correctness(outputs_checked=40, max_relative_error=3.1e-7, hidden_workloads=4),
     timing=TIMING,
     audit=Audit(clock="ncu", latency_ms=2.01, calls=5),
     clocks=CLOCKS,
@@ -57,6 +57,11 @@ def test_any_text_and_number_survives(reason, latency_ms):
     timed = fake_result(latency_ms=latency_ms, half_width_ms=0.0)
     assert from_json(to_json(failed)) == failed
     assert from_json(to_json(timed)) == timed
+
+
+def test_a_record_older_than_hidden_workloads_does_not_say_how_many():
+    line = changed(correctness={"outputs_checked": 40, "max_relative_error": 3.1e-7})
+    assert from_json(line).correctness == Correctness(40, 3.1e-7, None)
 
 
 def test_schema_comes_first():

@@ -10,7 +10,7 @@ import pytest
 
 from suite import runner
 from suite.judge.plan import Entry, Plan, plan_from_json, plan_to_json
-from suite.problem import UnknownNameError, find_problem
+from suite.problem import ProblemFolderError, UnknownNameError, find_problem
 from suite.result import Clocks, Correctness, Status, from_json, to_json
 from suite.runner import JudgeError, NothingToRunError, Progress, RunOptions, make_plan, new_run_id, run
 from suite.solution import find_solutions
@@ -65,6 +65,23 @@ def test_quick_takes_the_first_few_checks_on_a_cpu(plan, problem):
     more = "".join(f'    "check_{i}": {{"tier": "check", "axes": {{"rows": {i}}}}},\n' for i in range(9))
     inputs.write_text(inputs.read_text().replace("WORKLOADS = {\n", "WORKLOADS = {\n" + more))
     assert list(plan("cpu", quick=True).checks) == ["check_0", "check_1", "check_2", "check_3"]
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+@pytest.mark.parametrize("quick", [False, True])
+def test_axes_are_checked_alone_and_as_they_are(plan, device, quick):
+    planned = plan(device, axes={"rows": 3}, quick=quick)
+    assert planned.checks == {"axes": {"rows": 3}}
+    assert (planned.benches, planned.edge_cases, planned.hidden, planned.deals) == ({}, False, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("workloads", "quick", "hidden"),
+    [((), False, 4), (("check",), False, 4), (("small",), False, 0), ((), True, 0), (("seed",), False, 0)],
+)
+def test_hidden_workloads_belong_to_the_whole_check_tier(plan, workloads, quick, hidden):
+    planned = plan("cuda", *workloads, quick=quick)
+    assert (planned.hidden, planned.deals) == (hidden, True)
 
 
 def sha256_of(path):
@@ -217,12 +234,61 @@ def test_what_was_judged_before_the_judge_died_is_kept(judged):
         next(results)
 
 
-def test_a_judge_that_dies_says_why(tiny_root, problem):
-    inputs = problem.folder / "inputs.py"
-    inputs.write_text(inputs.read_text() + "\nraise ValueError('inputs.py is broken')\n")
+def run_all(tiny_root, problem, **options):
     solutions = find_solutions(tiny_root, problem)
+    return list(run(tiny_root, problem, solutions, RunOptions("cpu", **options), lambda _: None))
+
+
+@pytest.fixture
+def breaks(problem):
+    """A function that changes the problem's inputs.py and says its path."""
+
+    def make(old, new):
+        inputs = problem.folder / "inputs.py"
+        source = inputs.read_text()
+        assert source.count(old) == 1
+        inputs.write_text(source.replace(old, new))
+        return inputs
+
+    return make
+
+
+def test_a_judge_that_dies_says_why(tiny_root, problem, breaks):
+    breaks("import torch\n", "import torch\nraise SystemExit('enough')\n")
     with pytest.raises(JudgeError) as error:
-        list(run(tiny_root, problem, solutions, RunOptions("cpu"), lambda _: None))
+        run_all(tiny_root, problem)
     (log,) = (tiny_root / "reports" / "logs").glob("*/judge.log")
-    assert str(error.value) == f"the judge ended early: ValueError: inputs.py is broken (log: {log})"
+    assert str(error.value) == f"the judge ended early: enough (log: {log})"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("import torch\n", "import torch\nraise ValueError(3)\n", ":4: importing it: ValueError: 3"),
+        ("def flops(", "def no_flops(", ": flops is missing"),
+        (
+            "rows, cols)]",
+            "rows, cols, 0 / 0)]",
+            ":18: get_inputs of 'small': ZeroDivisionError: division by zero",
+        ),
+    ],
+)
+def test_a_broken_problem_is_the_user_s_to_mend(tiny_root, problem, breaks, old, new, reason):
+    inputs = breaks(old, new)
+    with pytest.raises(ProblemFolderError) as error:
+        run_all(tiny_root, problem, workloads=("small",))
+    assert str(error.value) == (
+        f"problem 'row_argmin' breaks its contract: {inputs}{reason}; "
+        "`bench check-problem row_argmin` says what else it finds"
+    )
+    (log,) = (tiny_root / "reports" / "logs").glob("*/judge.log")
     assert "Traceback" in log.read_text()
+
+
+def test_axes_that_the_problem_does_not_take(tiny_root, problem):
+    with pytest.raises(ProblemFolderError) as error:
+        run_all(tiny_root, problem, axes={"columns": 3})
+    assert str(error.value) == (
+        f"problem 'row_argmin' with --axes {{\"columns\": 3}}: {problem.folder}/inputs.py: "
+        "get_inputs of 'axes': TypeError: get_inputs() got an unexpected keyword argument 'columns'"
+    )

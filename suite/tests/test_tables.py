@@ -110,18 +110,19 @@ def test_correctness_alone():
             author=None,
         ),
         fake_result(
-            "good", gpu=None, workload="check", latency_ms=None, correctness=Correctness(12, 3.21e-7)
+            "good", gpu=None, workload="check", latency_ms=None, correctness=Correctness(12, 3.21e-7, 4)
         ),
     ]
     table = check_table(results)
     assert table.headers == (
-        "solution", "stage", "author", "status", "outputs checked", "largest error", "reason",
+        "solution", "stage", "author", "status", "outputs checked", "hidden workloads",
+        "largest error", "reason",
     )  # fmt: skip
     assert table.rows == (
-        ("good", "submitted", "tritonpeak", "passed", "12", "3.2e-07", ""),
-        ("bad", "submitted", "", "incorrect", "", "", "off by one"),
+        ("good", "submitted", "tritonpeak", "passed", "12", "4", "3.2e-07", ""),
+        ("bad", "submitted", "", "incorrect", "", "", "", "off by one"),
     )
-    assert table.alignment == ("left", "left", "left", "left", "right", "right", "left")
+    assert table.alignment == ("left", "left", "left", "left", "right", "right", "right", "left")
 
 
 def test_an_exact_problem_has_no_error_column():

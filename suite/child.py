@@ -1,0 +1,140 @@
+"""Starts one of our own modules as a child process, reads the lines that it sends, and ends all it started.
+
+For code that the host does not import: torch, problems, solutions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 16 << 20
+START_TIMEOUT_S = 120.0
+"""Importing torch takes seconds, on a busy machine many; it is not the time of what runs then."""
+PASSED_ENVIRONMENT = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "LANG",
+    "LC_ALL",
+)
+
+_running: set[int] = set()
+
+
+class ChildError(RuntimeError):
+    """The child missed its deadline, said too much, or died; the message says which."""
+
+
+def lines(module: str, request: dict[str, Any], folder: Path, timeout_s: float) -> Iterator[bytes]:
+    """The lines that `python -m MODULE FD` writes to FD; however it ends, all that it started is killed.
+
+    Args:
+        module: one of ours.
+        request: sent as one line of JSON to its standard input.
+        folder: where it runs; its subfolder `tmp` is its home and holds its temporary files.
+        timeout_s: from its first line to its end.
+
+    Raises:
+        ChildError: see there; the lines until then were yielded.
+    """
+    with _child(module, folder, request) as (process, pipe):
+        yield from _lines(process, pipe, timeout_s)
+
+
+def end_all() -> None:
+    """Kill every running child, whichever thread waits for it."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _child(
+    module: str, folder: Path, request: dict[str, Any]
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    pipe, write = os.pipe()
+    (folder / "tmp").mkdir()
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-P", "-m", module, str(write)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(write,),
+        cwd=folder,
+        env=_environment(folder / "tmp"),
+        start_new_session=True,
+    )
+    _running.add(process.pid)
+    try:
+        os.close(write)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+        yield process, pipe
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        _running.discard(process.pid)  # before the number may become another process's
+        process.wait()
+        os.close(pipe)
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
+    suite = str(Path(__file__).resolve().parents[1])
+    return {
+        **kept,
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "TRITON_CACHE_DIR": str(scratch / "triton"),
+        "PYTHONPATH": os.pathsep.join([suite, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _lines(process: subprocess.Popen[bytes], pipe: int, timeout_s: float) -> Iterator[bytes]:
+    began = False
+    deadline = time.monotonic() + START_TIMEOUT_S
+    pending, total = b"", 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or not selector.select(remaining):
+                late = f"end within {timeout_s:g} s" if began else f"start within {START_TIMEOUT_S:g} s"
+                raise ChildError(f"did not {late}")
+            data = os.read(pipe, 1 << 16)
+            total += len(data)
+            if total > MAX_BYTES:
+                raise ChildError(f"said over {MAX_BYTES} bytes")
+            if not data:
+                break
+            *lines, pending = (pending + data).split(b"\n")
+            if lines and not began:  # the task's own line: from here on the solution runs
+                began, deadline = True, time.monotonic() + timeout_s
+            yield from lines
+    _check_end(process, deadline)
+
+
+def _check_end(process: subprocess.Popen[bytes], deadline: float) -> None:
+    try:
+        code = process.wait(max(1.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise ChildError("closed its pipe and went on") from None
+    if code < 0:
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+        raise ChildError(f"was killed by {name}")
+    if code:
+        raise ChildError(f"exited with code {code}")
