@@ -18,8 +18,8 @@ from suite.worker import cuda_ipc
 from suite.worker.device_trace import spin, traced
 
 # At about 2 GHz this holds the stream for 0.4 ms: both events and the launches of a few kernels are queued
-# before the device reaches the first event, so that host time does not leak into the sample. Two launches took
-# the host of one H200 0.11 ms, and that of another 0.28 ms.
+# before the device reaches the first event, so that host time does not leak into the sample.
+# Two launches took the host of one H200 0.11 ms, and that of another 0.28 ms.
 COVER_CYCLES = 800_000
 EMPTY_PAIRS = 50
 
