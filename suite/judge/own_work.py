@@ -35,7 +35,12 @@ LIKE_TRACED = 0.7
 # Fills and copies on the device, by what their names contain. A copy from the host brings constants, and
 # nothing that was computed there: copies to the host count as computing.
 _FILLS_AND_COPIES = (
-    *("FillFunctor", "Memset", "Memcpy DtoD", "Memcpy HtoD", "direct_copy_kernel", "CatArrayBatchedCopy"),
+    "CatArrayBatchedCopy",
+    "FillFunctor",
+    "Memcpy DtoD",
+    "Memcpy HtoD",
+    "Memset",
+    "direct_copy_kernel",
 )
 
 ONLY_UNSEALED = (
