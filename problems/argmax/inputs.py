@@ -104,7 +104,7 @@ def edge_cases() -> list[dict]:
 
 
 def _allocate(shape, layout):
-    if layout == "contiguous":
+    if layout == "contiguous" or len(shape) == 1:
         return torch.empty(shape)
     if layout == "transposed":  # the first and the last dimension swapped in memory
         return torch.empty([shape[-1], *shape[1:-1], shape[0]]).transpose(0, -1)

@@ -19,6 +19,7 @@ from suite.cli.console import (
 )
 from suite.cli.judging import DEVICE_OPTION, device_of
 from suite.finding import Finding
+from suite.machine import has_gpu
 from suite.problem import Problem, find_problem, find_problems
 from suite.runner import Progress
 from suite.tables import findings_table
@@ -62,6 +63,8 @@ def check_problem_verb(
     with plain_errors():
         if not names and not everything:
             raise click.UsageError("name a problem, or say --all")
+        if device == "cuda" and not has_gpu():
+            raise click.UsageError("--device cuda needs an NVIDIA GPU; none answers here")
         problems = find_problems(root) if everything else [find_problem(root, name) for name in names]
         refused = 0
         with click.open_file(json_path or "/dev/null", "w") as sink:

@@ -191,6 +191,12 @@ BADS = [
         (TOLERANCE, '{"bf16": 2e-2}'),
     ),
     bad(
+        "its_reference_is_statistically_trivial",
+        r"wrong answers: workload 'odd' takes a constant \(the mean of other outputs\), on 8 of 8 draws",
+        ("return x @ w", "return torch.sigmoid((x @ w) / 1e5)"),
+        ("def error_scale", "def no_scale"),
+    ),
+    bad(
         "a_copy_of_the_input_passes",
         r"wrong answers: workload 'even' takes a copy of input 0, on 8 of 8 draws",
         (DRAWN, "x, w = torch.rand(rows, cols), torch.rand(cols, 48)"),
@@ -336,6 +342,20 @@ def test_a_problem_without_hidden_workloads_is_warned(examined):
     assert "hidden workloads: no draw_axes: the judge draws no hidden workloads" in texts(findings, "warning")
 
 
+def test_a_reference_that_needs_values_is_not_sized(examined):
+    findings = examined(("return x @ w", "return (x @ w) * (1.0 if x.sum().item() > -1e9 else 0.0)"))
+    assert texts(findings) == []
+    unsized = [text for text in texts(findings, "warning") if "cannot be told from sizes: " in text]
+    assert [text.partition(":")[0] for text in unsized] == ["work", "memory"]
+    assert "/reference.py:4: Model of 'seed': " in unsized[0]
+
+
+def test_a_reference_whose_operations_torch_does_not_count_is_warned(examined):
+    findings = examined(("return x @ w", "return (x.unsqueeze(2) * w).sum(1)"))
+    assert texts(findings)[0].startswith("memory: workload 'seed' needs ")  # all products at once
+    assert "work: torch counts no flops of these operations" in texts(findings, "warning")
+
+
 def test_an_exact_problem_must_tell_bfloat16_from_its_own_inputs():
     """Few outputs, and uniform numbers whose least is far from the next: rounding changes no answer."""
     problem = find_problem(TINY, "row_argmin")
@@ -446,11 +466,13 @@ def test_json_lines_alone_on_standard_output(finds):
     ("arguments", "message"),
     [
         ((), "name a problem, or say --all"),
+        (("row_argmin", "--device", "cuda"), "--device cuda needs an NVIDIA GPU; none answers here"),
         (("row_argmim",), "there is no problem 'row_argmim'; did you mean 'row_argmin'?"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(finds, arguments, message):
+def test_wrong_usage_is_exit_code_2(finds, monkeypatch, arguments, message):
     finds(GOOD)
+    monkeypatch.setattr(authoring_verbs, "has_gpu", lambda: False)
     outcome = bench(*arguments)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert outcome.stderr.splitlines()[-1] == f"Error: {message}"

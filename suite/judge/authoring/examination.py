@@ -12,8 +12,8 @@ import torch
 from suite.finding import Finding
 from suite.judge.authoring.answers import answers
 from suite.judge.authoring.contents import distributions, edge_cases, fresh_inputs, hidden
-from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused
-from suite.judge.authoring.work import memory, work
+from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused, warned
+from suite.judge.authoring.work import UnsizedError, memory, work
 from suite.judge.truth import ProblemError, Truth
 
 SECTIONS: tuple[tuple[str, Callable[[Subject], Findings]], ...] = (
@@ -50,6 +50,9 @@ def examine(
             yield from section(subject)
         except ProblemError as error:
             yield refused(name, str(error), "mend it and run this again")
+        except UnsizedError as error:
+            text = f"cannot be told from sizes: {error}"
+            yield warned(name, text, "count by hand: a reference that needs values has no size without them")
         except torch.OutOfMemoryError as error:
             text = f"this card ran out of memory: {str(error).splitlines()[0]}"
             yield refused(name, text, "free it, or run this on a larger one, or with --device cpu")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -9,7 +12,7 @@ from suite.finding import Finding
 from suite.gpus import RTX_4090
 from suite.judge.authoring.storage import Peak, held_bytes, touched_bytes
 from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused, warned
-from suite.judge.truth import Expected
+from suite.judge.truth import Expected, ProblemError
 
 CARD_BYTES = 12_000_000_000
 CONTEXT_BYTES = 500_000_000
@@ -23,6 +26,23 @@ CACHES = 4
 """A bench workload's inputs exceed this many L2 caches of an RTX 4090."""
 
 
+class UnsizedError(Exception):
+    """The problem's code needs values where there are only sizes; the message says which and where."""
+
+
+@contextlib.contextmanager
+def sized() -> Iterator[None]:
+    """Where the problem runs on tensors without data, its failure is no fault of its own.
+
+    Raises:
+        UnsizedError: instead of ProblemError.
+    """
+    try:
+        yield
+    except ProblemError as error:
+        raise UnsizedError(str(error)) from error
+
+
 def work(subject: Subject) -> Findings:
     """Bytes and flops as the problem counts them, against its tensors and torch's own count."""
     meta = subject.on_meta()
@@ -30,8 +50,8 @@ def work(subject: Subject) -> Findings:
     counted_flops = 0
     for shapes in subject.workloads:
         claimed_bytes, claimed_flops = subject.truth.work(shapes.axes)
-        case = meta.draw(shapes)
-        with FlopCounterMode(display=False) as counter:
+        with sized(), FlopCounterMode(display=False) as counter:
+            case = meta.draw(shapes)
             outputs = meta.truth.outputs(case)
         flops = counter.get_total_flops()
         counted_flops += flops
@@ -60,7 +80,8 @@ def memory(subject: Subject) -> Findings:
     for shapes in subject.workloads:
         if shapes.tier != "bench":
             continue
-        held, inputs = judged_bytes(meta, shapes)
+        with sized():
+            held, inputs = judged_bytes(meta, shapes)
         if subject.device == "cuda":
             held = max(held, _overhead() + _measured_bytes(subject, shapes))
         largest = max(largest, (held, shapes.name))
