@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from suite.gpus import GpuSpec, find_gpu
 from suite.result import Environment, Result, Status
 from suite.roofs import Roofs
-from suite.rows import Row, latency_ci, looseness, make_row
+from suite.rows import Row, latency_ci, looseness, make_row, on_cell
 from suite.stats import shared_ranks
 
 CHECK = "check"
@@ -109,6 +109,12 @@ def board(
         environment=newest.environment,
         roofs=roofs,
     )
+
+
+def on_workload(standing: Board, workload: str) -> Board:
+    """The board as it stands on one of its workloads: rows without it left out, the others ranked anew."""
+    rows = [on_cell(row, cell) for row in standing.rows for cell in row.cells if cell.workload == workload]
+    return dataclasses.replace(standing, workloads=(workload,), rows=tuple(_ranked(rows, 1)))
 
 
 def _card_of(results: list[Result]) -> tuple[GpuSpec | None, tuple[str, ...]]:

@@ -6,6 +6,7 @@ run.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -75,6 +76,10 @@ class Row:
     flags: tuple[str, ...]
     cells: tuple[Cell, ...]
     """In the order of the board's workloads."""
+    sha256: str
+    """Of the newest file, whose results these are."""
+    created: str
+    """When the newest of them was made."""
 
     @property
     def n_workloads(self) -> int:
@@ -117,6 +122,29 @@ def make_row(
         complete=False,
         flags=tuple(dict.fromkeys(flags)),
         cells=cells,
+        sha256=newest.sha256,
+        created=newest.created,
+    )
+
+
+def on_cell(row: Row, cell: Cell) -> Row:
+    """The row as it stands on one of its workloads, not ranked yet; its class and its flags stay."""
+    return dataclasses.replace(
+        row,
+        rank=None,
+        latency_ms=cell.latency_ms,
+        latency_ci_ms=cell.latency_ci_ms,
+        geomean_latency_ms=cell.latency_ms,
+        fraction_of_peak=cell.fraction_of_peak,
+        fraction_of_peak_ci=_fraction_ci((cell,)),
+        fraction_of_rtx_4090_peak=cell.fraction_of_rtx_4090_peak,
+        fraction_of_measured_roof=cell.fraction_of_measured_roof,
+        achieved_gb_per_s=cell.achieved_gb_per_s,
+        achieved_tflops=cell.achieved_tflops,
+        speedup=cell.speedup,
+        speedup_ci=cell.speedup_ci,
+        complete=False,
+        cells=(cell,),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,9 +107,20 @@ def inspect(
     problem: Problem, workload: Workload, solution: Solution, gpu: GpuSpec, timeout_s: float = 120.0
 ) -> Inspection:
     """Capture, compile and judge a solution for `gpu`. What fails stands in the result: nothing is raised."""
+    return assemble(
+        problem.name,
+        workload.name,
+        solution.name,
+        gpu,
+        facts(problem, workload, solution, gpu, timeout_s),
+    )
+
+
+def assemble(problem: str, workload: str, solution: str, gpu: GpuSpec, lines: Iterable[bytes]) -> Inspection:
+    """The inspection that a child's lines amount to; what fails while they come stands in it."""
     told = _Told()
     try:
-        for line in facts(problem, workload, solution, gpu, timeout_s):
+        for line in lines:
             told.hear(read_fact(line))
     except ChildError as error:
         told.failure = told.failure or f"the process that ran the solution {error}"
@@ -118,9 +130,9 @@ def inspect(
         told.failure = "the process that ran the solution ended without an answer"
     counts = Counter(told.launches.order if told.launches else ())
     return Inspection(
-        problem=problem.name,
-        workload=workload.name,
-        solution=solution.name,
+        problem=problem,
+        workload=workload,
+        solution=solution,
         gpu=gpu,
         work=told.work,
         roofs=_roofs(told.work, gpu) if told.work else (),

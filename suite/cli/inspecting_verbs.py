@@ -6,10 +6,12 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import click
 
 from suite.analysis.inspection import Inspection, inspect, to_json
+from suite.analysis.kept import inspect_and_keep
 from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
 from suite.child import end_all
 from suite.cli.console import (
@@ -68,6 +70,7 @@ def find_card(name: str) -> GpuSpec:
     show_default=True,
     help="Seconds that one solution may take, compilation included.",
 )
+@click.option("--keep", is_flag=True, help="Keep it in reports/inspect, for the pages of `bench report`.")
 def inspect_verb(
     problem_name: str,
     names: tuple[str, ...],
@@ -75,6 +78,7 @@ def inspect_verb(
     card: str,
     json_path: str | None,
     timeout_s: float,
+    keep: bool,
 ) -> None:
     """Say what solutions launch and whether a card takes it, without a GPU and without running a kernel.
 
@@ -87,6 +91,7 @@ def inspect_verb(
       bench inspect --problem argmin
       bench inspect --problem matmul_large_k --solution my_kernel.py --gpu h200
       bench inspect --problem argmax --solution final --workload last_dim --json -
+      bench inspect --problem argmax --keep
     """
     with plain_errors():
         root = checkout()
@@ -98,7 +103,8 @@ def inspect_verb(
         done = []
         with click.open_file(json_path or "/dev/null", "w") as sink:
             try:
-                for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s):
+                kept_in = root if keep else None
+                for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s, kept_in):
                     click.echo(json.dumps(to_json(inspection)), file=sink)
                     if json_path != "-":
                         show_inspection(inspection)
@@ -119,13 +125,21 @@ def inspect_all(
     solutions: Iterable[Solution],
     gpu: GpuSpec,
     timeout_s: float = 120.0,
+    keep_in: Path | None = None,
 ) -> Iterator[Inspection]:
-    """Inspections in the order of `solutions`, a few at a time; none goes on after an interruption."""
+    """Inspections in the order of `solutions`, a few at a time; none goes on after an interruption.
+
+    With `keep_in`, a checkout, they are kept there.
+    """
+
+    def one(solution: Solution) -> Inspection:
+        if keep_in is None:
+            return inspect(problem, workload, solution, gpu, timeout_s)
+        return inspect_and_keep(keep_in, problem, workload, solution, gpu, timeout_s)
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            yield from pool.map(
-                lambda solution: inspect(problem, workload, solution, gpu, timeout_s), solutions
-            )
+            yield from pool.map(one, solutions)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             end_all()

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from suite.leaderboard import board, latest
+from suite.leaderboard import board, latest, on_workload
 from suite.result import Status
 from suite.tests.fake_results import RTX_4090, fake_result
 
@@ -311,3 +311,27 @@ class TestDevices:
             ValueError, match=r"^a board needs results of one problem on 'nvidia-h200', got argmax, argmin$"
         ):
             board([fake_result(), fake_result(problem="argmax")], H200, TWO)
+
+
+class TestOneWorkload:
+    def test_rows_are_ranked_by_what_they_do_on_it_alone(self):
+        standing = board([*both("a", 2.0, 8.0), *both("b", 4.0, 2.0)], H200, TWO)
+        assert ranks(standing) == [(1, "b"), (2, "a")]
+        seed = on_workload(standing, "seed")
+        assert (ranks(seed), seed.workloads) == ([(1, "a"), (2, "b")], ("seed",))
+        assert [row.fraction_of_peak for row in seed.rows] == [1.0, 0.5]
+        assert [row.latency_ms for row in on_workload(standing, "last_dim").rows] == [2.0, 8.0]
+
+    def test_a_row_without_it_is_left_out_and_one_with_it_alone_is_ranked(self):
+        standing = board([fake_result("a", "last_dim"), fake_result("b", "seed")], H200, TWO)
+        assert [(row.rank, row.complete) for row in standing.rows] == [(None, False), (None, False)]
+        assert ranks(on_workload(standing, "seed")) == [(1, "b")]
+
+    def test_a_class_stays_that_of_all_workloads(self):
+        fields = {"bytes_moved": 10**9, "flops": 10**12}
+        results = [
+            fake_result("a", "seed", 20.0, precision="fp32", **fields),
+            fake_result("a", "last_dim", 20.0, precision="tf32", **fields),
+        ]
+        (row,) = on_workload(board(results, H200, TWO), "seed").rows
+        assert row.precision == "tf32"
