@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 import webbrowser
 from pathlib import Path
 from typing import Any
 
 import click
 
-from suite import store
-from suite.cli.console import checkout, measured_roofs, note, plain_errors, problem_option, show_table
+from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, problem_option, show_table
 from suite.problem import Problem, find_problem, find_problems
 from suite.solution import Solution, find_solutions
 from suite.tables import problems_table, solutions_table, workloads_table
+
+PRINTED = ("markdown", "csv", "json", "badge", "benchmark-action")
+"""Forms of a report that are printed."""
 
 
 @click.command("list")
@@ -55,23 +58,86 @@ def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
 @click.command("report")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Default: reports/html.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
-def report_verb(out: Path | None, open_page: bool) -> None:
-    """Render the recorded results as HTML pages that open from disk.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", *PRINTED]),
+    default="html",
+    show_default=True,
+    help="html writes pages; the others print to standard output.",
+)
+@problem_option(required=False)
+@click.option("--gpu", "device", help="With --format markdown: only this device, for instance nvidia-h200.")
+@click.option(
+    "--results",
+    "more",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="A folder of results beside reports/results; repeatable.",
+)
+def report_verb(
+    out: Path | None,
+    open_page: bool,
+    form: str,
+    problem_name: str | None,
+    device: str | None,
+    more: tuple[Path, ...],
+) -> None:
+    """Render the recorded results as HTML pages that open from disk, or print them for other programs.
+
+    No solution is run: pages show what was recorded. The printed forms are markdown (a ranking for a pull
+    request), csv, json, badge (for Shields' endpoint) and benchmark-action (customSmallerIsBetter of
+    github-action-benchmark).
 
     \b
     Examples:
       bench report
       bench report --out /tmp/pages --open
+      bench report --format markdown --problem argmin --gpu nvidia-h200
+      bench report --format benchmark-action > benchmarks.json
     """
-    from suite.report import render  # plotly takes a while to import
-
     root = checkout()
+    pages = form == "html"
+    misplaced = [name for name, given in (("--out", out), ("--open", open_page)) if given and not pages]
+    misplaced += [name for name, given in (("--problem", problem_name),) if given and pages]
+    misplaced += ["--gpu"] if device and form != "markdown" else []
+    if misplaced:
+        raise click.UsageError(f"{misplaced[0]} does not go with --format {form}")
     with plain_errors():
-        results, warnings = store.read(root / "reports" / "results")
-        for warning in warnings:
-            note(f"warning: {warning}")
-        measured = {device: measured_roofs(root, device) for device in {result.device for result in results}}
-        page = render(results, find_problems(root), out or root / "reports" / "html", measured)
+        if problem_name:
+            find_problem(root, problem_name)
+        if not pages:
+            click.echo(_printed(root, form, problem_name, device, more), nl=False)
+            return
+        page = _rendered(root, out or root / "reports" / "html", more)
     click.echo(f"report: {page}")
     if open_page:
         webbrowser.open(page.resolve().as_uri())
+
+
+def _rendered(root: Path, out: Path, more: tuple[Path, ...]) -> Path:
+    from suite.report import read_site, render  # plotly takes a while to import
+
+    def said(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[Krendered {done} of {total} problems", err=True, nl=done == total)
+
+    site, warnings = read_site(root, more)
+    try:
+        rendered = render(site, out, said)
+    except KeyboardInterrupt:
+        note("interrupted; run bench report again for the rest of the pages")
+        sys.exit(EXIT_INTERRUPTED)
+    for warning in (*warnings, *rendered.warnings):
+        note(f"warning: {warning}")
+    return rendered.index
+
+
+def _printed(root: Path, form: str, problem: str | None, device: str | None, more: tuple[Path, ...]) -> str:
+    from suite.report import printed, read_site
+
+    site, warnings = read_site(root, more, only=problem)
+    text, skipped = printed(site, form, device)
+    for warning in (*warnings, *skipped):
+        note(f"warning: {warning}")
+    return text

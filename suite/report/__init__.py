@@ -1,5 +1,6 @@
 """Leaderboard pages that open from disk, with no server and no network."""
 
-from suite.report.pages import ReportProblem, render
+from suite.report.pages import Rendered, printed, render
+from suite.report.site import Site, SiteProblem, read_site
 
-__all__ = ["ReportProblem", "render"]
+__all__ = ["Rendered", "Site", "SiteProblem", "printed", "read_site", "render"]

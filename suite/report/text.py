@@ -1,6 +1,10 @@
-"""Numbers and sentences as a reader sees them, in tables and in figures alike."""
+"""Numbers, names and sentences as a reader sees them, in tables and in figures alike."""
 
 from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
@@ -9,6 +13,11 @@ from suite.rows import Row
 from suite.stats import Interval
 
 ABSENT = "-"
+LONGEST_NAME = 60
+"""Characters of a name that a page shows; whoever wrote it may have used a hundred thousand."""
+LONGEST_TEXT = 1200
+"""Characters of a reason that a page shows; the downloads hold all of it."""
+WORD_BREAK = re.compile(r"(?<=[_.\-/])")
 
 
 def significant(value: float | None, digits: int = 4) -> str:
@@ -20,6 +29,11 @@ def significant(value: float | None, digits: int = 4) -> str:
     # Of the rounded value, so that 9.99996 counts as the 10.00 it is shown as.
     magnitude = int(f"{value:.{digits - 1}e}".partition("e")[2])
     return f"{value:.{max(0, digits - 1 - magnitude)}f}"
+
+
+def rounded(value: float | None, digits: int = 6) -> float | None:
+    """What travels in a page's data: enough digits to show and to rank, and no more."""
+    return None if value is None else float(f"{value:.{digits}g}")
 
 
 def fraction(value: float | None) -> str:
@@ -35,6 +49,33 @@ def factor(value: float | None) -> str:
 def interval(ends: Interval | None, digits: int = 4) -> str:
     """Both ends of an interval; empty where there is none."""
     return "" if ends is None else f"{significant(ends[0], digits)} to {significant(ends[1], digits)}"
+
+
+def shown(name: str | None, limit: int = LONGEST_NAME) -> str:
+    """A name fit for one line: no control or direction characters, no runs of blanks, no endless length."""
+    if name is None:
+        return ""
+    start = name[: 8 * limit]  # a longer one is cut anyway; do not walk through all of it
+    plain = " ".join("".join(c if c.isprintable() else " " for c in start).split())
+    return plain if len(plain) <= limit and len(name) <= len(start) else plain[: limit - 1] + "…"
+
+
+def clipped(text: str | None, limit: int = LONGEST_TEXT) -> str:
+    """Text of several lines, without control characters; of a long one the start, and how much is missing."""
+    if not text:
+        return ""
+    start = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:limit])
+    return start if len(text) <= limit else f"{start}… ({len(text) - limit} more characters)"
+
+
+def label(name: str | None, limit: int = 28) -> str:
+    """A name as Plotly shows it: it reads tags, and takes `&lt;` for `<` but leaves `&quot;` alone."""
+    return html.escape(shown(name, limit), quote=False)
+
+
+def breakable(name: str | None) -> Markup:
+    """A name that a narrow column may break after its separators."""
+    return Markup("<wbr>").join(escape(part) for part in WORD_BREAK.split(shown(name)))
 
 
 def inline_code(text: str) -> Markup:
@@ -53,7 +94,7 @@ def card(board: Board) -> str:
     """What the device is called: its product name, else what the driver says, else its slug."""
     if board.device == "cpu":
         return "CPU (Triton's interpreter)"
-    return board.gpu.name if board.gpu else board.environment.gpu or board.device
+    return shown(board.gpu.name if board.gpu else board.environment.gpu or board.device)
 
 
 def leaders(board: Board) -> list[tuple[str | None, list[Row]]]:
@@ -65,28 +106,25 @@ def leaders(board: Board) -> list[tuple[str | None, list[Row]]]:
     return list(classes.items())
 
 
-def fraction_summary(board: Board) -> str:
-    """One sentence for the figure of fractions."""
+def leader_summary(board: Board) -> str:
+    """One sentence on who leads, class by class."""
     clauses = []
     for precision, rows in leaders(board):
         lead = "leads" if len(rows) == 1 else "share the lead"
         among = f" in {precision}" if precision else ""
-        clauses.append(f"{_listed(rows)} {lead}{among} at {fraction(rows[0].fraction_of_peak)}")
+        if rows[0].fraction_of_peak is None:
+            at = f" with {significant(rows[0].geomean_latency_ms)} ms"
+        else:
+            at = f" at {fraction(rows[0].fraction_of_peak)} of the card's peak"
+        clauses.append(f"{listed([shown(row.solution) for row in rows])} {lead}{among}{at}")
     if not clauses:
-        return f"No solution was timed on every workload of {card(board)}."
-    return f"Of the peak of {card(board)}, {'; '.join(clauses)}."
+        return "No solution was timed on every workload."
+    over = f" (geometric mean over {len(board.workloads)} workloads)" if len(board.workloads) > 1 else ""
+    return f"{'; '.join(clauses)}{over}."
 
 
-def latency_summary(board: Board) -> str:
-    """One sentence for the figure of latencies, about the first workload."""
-    workload = board.workloads[0]
-    cells = [(cell, row) for row in board.rows for cell in row.cells if cell.workload == workload]
-    cell, row = min(cells, key=lambda pair: pair[0].latency_ms)
-    light = cell.speed_of_light_ms
-    against = "" if light is None else f" against a speed of light of {significant(light)} ms"
-    return f"On {workload}, the fastest is {row.solution} with {significant(cell.latency_ms)} ms{against}."
-
-
-def _listed(rows: list[Row]) -> str:
-    names = [row.solution for row in rows]
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names as a sentence holds them: a, b and c; of many the first few and how many more."""
+    if len(names) > most:
+        names = [*names[:most], f"{len(names) - most} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

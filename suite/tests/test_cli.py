@@ -465,6 +465,61 @@ def test_the_report_s_warnings_go_to_standard_error(root):
     assert (root / "reports" / "html").is_dir()
 
 
+def test_the_report_is_printed_for_other_programs(root):
+    bench(*RUN)
+    outcome = bench("report", "--format", "markdown", "--problem", "row_argmin")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("## `row_argmin`\n\n**CPU (Triton's interpreter)**")
+    assert "Passed, not timed: `reference` and `tests_right`." in outcome.stdout
+    assert bench("report", "--format", "markdown", "--gpu", "x").stdout.endswith("No results.\n")
+    assert bench("report", "--format", "csv").stdout.count("\n") == 3
+    assert json.loads(bench("report", "--format", "badge").stdout)["message"] == "not measured"
+    assert json.loads(bench("report", "--format", "benchmark-action").stdout) == []
+    assert json.loads(bench("report", "--format", "json").stdout)["problem"] == "row_argmin"
+    assert not (root / "reports" / "html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--gpu", "nvidia-h200"), "--gpu does not go with --format html"),
+        (("--problem", "row_argmin"), "--problem does not go with --format html"),
+        (("--format", "csv", "--open"), "--open does not go with --format csv"),
+        (("--format", "csv", "--out", "x"), "--out does not go with --format csv"),
+        (("--format", "csv", "--problem", "row_argmim"), "did you mean 'row_argmin'?"),
+        (("--results", "nowhere"), "Directory 'nowhere' does not exist."),
+    ],
+)
+@pytest.mark.usefixtures("root")
+def test_a_report_that_was_asked_for_wrongly(arguments, message):
+    outcome = bench("report", *arguments)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+
+
+def test_a_report_takes_in_results_from_elsewhere(root, tmp_path):
+    elsewhere = tmp_path / "theirs"
+    store.append(elsewhere, fake_result("visitor", "seed", problem="row_argmin"))
+    outcome = bench("report", "--results", elsewhere)
+    assert outcome.exit_code == 0, outcome.output
+    assert (root / "reports" / "html" / "problems" / "row_argmin" / "visitor.html").is_file()
+
+
+@pytest.mark.usefixtures("root")
+def test_an_interrupted_report_says_so(monkeypatch):
+    import suite.report
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite.report, "render", stop)
+    outcome = bench("report")
+    assert (outcome.exit_code, outcome.stderr) == (
+        130,
+        "interrupted; run bench report again for the rest of the pages\n",
+    )
+
+
 def test_a_report_that_cannot_be_written(root):
     (root / "file").write_text("")
     outcome = bench("report", "--out", root / "file" / "pages")
