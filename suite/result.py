@@ -178,8 +178,13 @@ class Result:
 
 def to_json(result: Result) -> str:
     """One line of JSON, `schema` first."""
-    values = dataclasses.asdict(result)
-    return json.dumps({"schema": values.pop("schema"), **values}, allow_nan=False)
+    values = {"schema": result.schema, **_fields(result)}
+    return json.dumps(values, allow_nan=False, default=_fields)
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """A record as an object, not its parts: `dataclasses.asdict` would copy every sample of a result."""
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
 def from_json(line: str) -> Result:

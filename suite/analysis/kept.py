@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -62,7 +63,7 @@ def read_kept(root: Path, gpu: GpuSpec, solution: str, sha256: str) -> tuple[Ins
     None where there is none, or none that this version can read.
     """
     path = path_of(root, gpu, sha256)
-    if not path.is_file():
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not path.is_file():
         return None
     first, *lines = path.read_bytes().splitlines() or [b""]
     try:

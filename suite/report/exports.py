@@ -133,7 +133,7 @@ def smaller_is_better(all_pages: Iterable[ProblemPages]) -> list[dict[str, Any]]
 
 def markdown(pages: ProblemPages, device_name: str | None = None) -> str:
     """The ranking of a problem for a pull request's comment: a table a device, failures below it."""
-    parts = [f"## {_code(pages.problem.name)}"]
+    parts = [f"## {as_code(pages.problem.name)}"]
     devices = [device for device in pages.devices if device_name in (None, device.name)]
     for device in devices:
         parts += _markdown_board(device.board)
@@ -153,17 +153,17 @@ def _markdown_board(standing: Board) -> list[str]:
     if standing.workloads:
         parts.append(_markdown_ranking(standing))
         parts.append(
-            f"Means are geometric, over {listed([_code(name) for name in standing.workloads], 12)}. "
+            f"Means are geometric, over {listed([as_code(name) for name in standing.workloads], 12)}. "
             "Rows whose 95 % intervals overlap share a rank."
         )
     elif standing.rows:
-        passed = [_code(row.solution) for row in standing.rows]
+        passed = [as_code(row.solution) for row in standing.rows]
         parts.append(f"Passed, not timed: {listed(passed, 40)}.")
     failed = [failure for failure in standing.failures if failure.status is not Status.UNSUPPORTED]
     if failed:
         lines = [
-            f"| {_code(failure.solution)} | {_code(failure.workload)} | {failure.status.value} | "
-            f"{_code(failure.reason, 300)} |"
+            f"| {as_code(failure.solution)} | {as_code(failure.workload)} | {failure.status.value} | "
+            f"{as_code(failure.reason, 300)} |"
             for failure in failed
         ]
         parts.append(
@@ -179,21 +179,21 @@ def _markdown_ranking(standing: Board) -> str:
     for row in standing.rows:
         cells = (
             str(row.rank) if row.rank is not None else "",
-            _code(row.solution),
-            _code(row.author) if row.author else "",
+            as_code(row.solution),
+            as_code(row.author) if row.author else "",
             row.precision or "exact",
             significant(row.geomean_latency_ms),
             fraction(row.fraction_of_peak),
             fraction(row.fraction_of_measured_roof),
             factor(row.fraction_of_rtx_4090_peak),
             factor(row.speedup),
-            " ".join(_code(flag) for flag in (*row.flags, *(() if row.complete else ("incomplete",)))),
+            " ".join(as_code(flag) for flag in (*row.flags, *(() if row.complete else ("incomplete",)))),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _code(text: str, limit: int = 80) -> str:
+def as_code(text: str, limit: int = 80) -> str:
     """A stranger's text where Markdown reads nothing: no links, no mentions, no tags, no new columns."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
     plain = plain.replace("`", "'").replace("|", "\\|")

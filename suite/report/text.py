@@ -15,7 +15,7 @@ from suite.stats import Interval
 ABSENT = "-"
 LONGEST_NAME = 60
 """Characters of a name that a page shows; whoever wrote it may have used a hundred thousand."""
-LONGEST_TEXT = 1200
+LONGEST_TEXT = 600
 """Characters of a reason that a page shows; the downloads hold all of it."""
 WORD_BREAK = re.compile(r"(?<=[_.\-/])")
 
@@ -62,8 +62,8 @@ def shown(name: str | None, limit: int = LONGEST_NAME) -> str:
 
 def clipped(text: str | None, limit: int = LONGEST_TEXT) -> str:
     """Text of several lines, without control characters; of a long one the start, and how much is missing."""
-    if not text:
-        return ""
+    if not text or (len(text) <= limit and text.isprintable()):
+        return text or ""
     start = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:limit])
     return start if len(text) <= limit else f"{start}… ({len(text) - limit} more characters)"
 

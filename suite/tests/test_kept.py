@@ -48,6 +48,9 @@ def test_another_card_and_another_file_have_none(keep):
     _, root, solution = keep(told())
     assert kept.read_kept(root, by_slug("h200"), solution.name, solution.sha256) is None
     assert kept.read_kept(root, RTX_4090, solution.name, "0" * 64) is None
+    outside = f"../rtx-4090/{solution.sha256}"
+    assert kept.path_of(root, RTX_4090, outside).is_file()
+    assert kept.read_kept(root, RTX_4090, solution.name, outside) is None
 
 
 def test_a_failed_inspection_is_not_kept(keep):
