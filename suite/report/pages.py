@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -133,7 +134,9 @@ def _parts(site: Site, out_dir: Path) -> Iterator[_Part]:
         yield from map(one, problems)
         return
     workers = min(MOST_PROCESSES, os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # Ctrl-C reaches every process of the terminal; it is this one that ends the others.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(workers, get_context("spawn"), signal.signal, ignore) as pool:
         try:
             yield from pool.map(one, problems)
         except BaseException:

@@ -609,7 +609,7 @@ const tritonpeak = (() => {
       const layout = {
         template: "none", height: 150 + 40 * lines.length, margin: { l: 8, r: 14, t: 20, b: 46 }, font: { size: 13 }, dragmode: false, showlegend: false, hoverlabel: { align: "left" },
         xaxis: { title: { text: "latency of A / latency of B (log scale)" }, type: "log", automargin: true, zeroline: false,
-          range: [Math.log10(Math.min(0.8, ...ratios) * 0.93), Math.log10(Math.max(1.25, ...ratios) * 1.07)],
+          range: [Math.log10(Math.min(0.8, ...ratios) * 0.8), Math.log10(Math.max(1.25, ...ratios) * 1.25)],
           tickvals: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100] },
         yaxis: { type: "category", categoryorder: "array", categoryarray: places, tickvals: places, ticktext: lines.map((line) => escaped(short(line.name, 22))), autorange: "reversed", automargin: true },
         shapes: [{ type: "line", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 2, color: "#d33f49" } }],
