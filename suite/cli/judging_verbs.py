@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from suite.problem import UnknownNameError, find_problem
 from suite.result import Result, Status
 from suite.runner import RunOptions, make_plan, new_run_id
 from suite.solution import Solution, select_solution
-from suite.submission import accept, prepare
+from suite.submission import accept, code_file, prepare
 from suite.tables import comparison_table
 
 
@@ -113,15 +114,18 @@ def submit_verb(
 ) -> None:
     """Judge FILE and, if it passes, add it to the solutions of a problem.
 
+    FILE is a solution, or an answer to `bench prompt`: a Markdown reply with exactly one Python block.
+
     \b
     Examples:
       bench submit my_kernel.py --problem argmin --author ada
+      bench submit reply.md --problem argmin --author ada --idea split-rows
       bench submit my_kernel.py --problem argmin --author ada --idea warp-shuffle
     """
     root = checkout()
-    with plain_errors():
+    with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
         problem = find_problem(root, problem_name)
-        submission = prepare(root, problem, file, author, idea)
+        submission = prepare(root, problem, code_file(file, Path(folder)), author, idea)
         options = RunOptions(device_of(device), timeout_s=timeout_s, sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)
         if confinement == NONE and not allow_unsandboxed:
