@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     {"records"},
     {
+        "counters",
         "finding",
         "gpus",
         "judge.plan",
@@ -26,15 +27,18 @@ LAYERS = (
         "machine",
         "names",
         "result",
+        "stages.answer",
+        "stages.source",
         "stats",
         "versions",
     },
-    {"ab", "gpu_findings", "problem", "roofline", "store", "worker"},
-    {"doctor", "roofs", "solution"},
+    {"ab", "gpu_findings", "problem", "profile", "roofline", "stages.output_rules", "store", "worker"},
+    {"doctor", "profile_store", "roofs", "solution"},
     {"judge", "rows", "runner", "submission"},
     {"calibration", "leaderboard"},
     {"benchmarks", "report", "tables"},
     {"analysis", "benchmark_sources", "replay"},
+    {"stages"},
     {"cli", "pytest_plugin"},
     {"__main__"},
 )
