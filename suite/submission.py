@@ -56,8 +56,10 @@ def code_file(file: Path, folder: Path) -> Path:
     return path
 
 
-def prepare(root: Path, problem: Problem, file: Path, author: str, idea: str | None) -> Submission:
-    """Check the form of `file`, bare code, and of its name.
+def prepare(
+    root: Path, problem: Problem, file: Path, author: str, idea: str | None, scratch: Path
+) -> Submission:
+    """Check the form of the answer in `file`, and of its name; code from a reply goes to `scratch`.
 
     Raises:
         SubmissionError: the author or the idea is no plain name, the name is taken, or an output rule is
@@ -66,6 +68,7 @@ def prepare(root: Path, problem: Problem, file: Path, author: str, idea: str | N
     """
     if not _AUTHOR.fullmatch(author):
         raise SubmissionError(f"author {author!r}: use 1 to 39 letters, digits and hyphens")
+    file = code_file(file, scratch)
     require_solution_form(file)
     _require_output_rules(file)
     solution = read_solution(file)

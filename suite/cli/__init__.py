@@ -7,6 +7,7 @@ import click
 from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
+from suite.cli.profiling_verbs import profile_verb
 from suite.cli.reading_verbs import list_verb, report_verb
 
 
@@ -30,6 +31,7 @@ for verb in (
     list_verb,
     run_verb,
     inspect_verb,
+    profile_verb,
     submit_verb,
     compare_verb,
     report_verb,

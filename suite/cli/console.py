@@ -14,8 +14,9 @@ from tabulate import tabulate
 from suite import roofs
 from suite.calibration import CalibrationError
 from suite.judge.sandbox import SandboxError
+from suite.judge_process import JudgeError
 from suite.problem import ProblemFolderError, UnknownNameError
-from suite.runner import JudgeError, NothingToRunError, Progress
+from suite.runner import NothingToRunError, Progress
 from suite.solution import SolutionFileError
 from suite.submission import SubmissionError
 from suite.tables import Table

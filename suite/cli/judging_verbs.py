@@ -28,7 +28,7 @@ from suite.problem import UnknownNameError, find_problem
 from suite.result import Result, Status
 from suite.runner import RunOptions, make_plan, new_run_id
 from suite.solution import Solution, select_solution
-from suite.submission import accept, code_file, prepare
+from suite.submission import accept, prepare
 from suite.tables import comparison_table
 
 
@@ -125,7 +125,7 @@ def submit_verb(
     root = checkout()
     with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
         problem = find_problem(root, problem_name)
-        submission = prepare(root, problem, code_file(file, Path(folder)), author, idea)
+        submission = prepare(root, problem, file, author, idea, Path(folder))
         options = RunOptions(device_of(device), timeout_s=timeout_s, sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)
         if confinement == NONE and not allow_unsandboxed:

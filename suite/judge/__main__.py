@@ -30,9 +30,10 @@ class Workers:
             confine(plan.device, plan.sandbox_owner, root) if plan.sandbox == BUBBLEWRAP else None
         )
         self._ready: dict[Entry, WorkerProcess] = {}
-        self._start(plan.entries[0])
-        if plan.benches:
-            self._start(plan.rival)
+        if not plan.profile:
+            self._start(plan.entries[0])
+            if plan.benches:
+                self._start(plan.rival)
 
     def take(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         """The worker of an entry.
@@ -79,9 +80,15 @@ def main() -> None:
         os.write(events, json.dumps(event).encode() + b"\n")
 
     try:
-        from suite.judge.session import Session  # after the workers' start: this imports torch
+        # After the workers' start: this imports torch.
+        if plan.profile:
+            from suite.judge.profiling import Profiling
 
-        Session(plan, emit, workers.take).run()
+            Profiling(plan, emit, workers.take).run()
+        else:
+            from suite.judge.session import Session
+
+            Session(plan, emit, workers.take).run()
     finally:
         workers.close()
     # In order, torch and its CUDA context take half a second to go, and the kernel frees all the same.

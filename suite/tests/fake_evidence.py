@@ -35,9 +35,8 @@ def launch(
     candidate = fields.pop("candidate", False)
     constants = {name: str(value) for name, value in fields.items()}
     x, y, z = (*grid, 1, 1)[:3]
-    made = Launch(
-        kernel, 5, line, (x, y, z), len(grid), constants, (Argument("x", pointer, "D"),), options, candidate, 0
-    )  # fmt: skip
+    arguments = (Argument("x", pointer, "D"),)
+    made = Launch(kernel, 5, line, (x, y, z), len(grid), constants, arguments, options, candidate, 0)
     built = Built(40, 0, 0, 0, options.num_warps, SassFacts(9, (), dict.fromkeys(tensor_cores, 1), 0, 0))
     return LaunchReport(made, times, x * y * z, built, problems, None, None)
 

@@ -34,7 +34,7 @@ def files(root):
 
 
 def test_a_submission_is_named_after_author_and_idea(tiny_root, problem, mine):
-    submission = prepare(tiny_root, problem, mine, "ada", "warp_shuffle-2")
+    submission = prepare(tiny_root, problem, mine, "ada", "warp_shuffle-2", tiny_root)
     assert submission.target == tiny_root / "solutions" / "row_argmin" / "ada_warp_shuffle-2.py"
     assert (submission.solution.name, submission.solution.author) == ("ada_warp_shuffle-2", "ada")
     assert submission.source == RIGHT.read_bytes()
@@ -42,25 +42,25 @@ def test_a_submission_is_named_after_author_and_idea(tiny_root, problem, mine):
 
 
 def test_without_an_idea_the_header_line_names_it(tiny_root, problem, mine):
-    assert prepare(tiny_root, problem, mine, "ada", None).target.name == "ada_one-row-a-program.py"
+    assert prepare(tiny_root, problem, mine, "ada", None, tiny_root).target.name == "ada_one-row-a-program.py"
 
 
 def test_without_a_header_line_the_file_names_it(tiny_root, problem, mine):
     mine.write_text(without_header())
-    assert prepare(tiny_root, problem, mine, "ada", None).target.name == "ada_mine.py"
+    assert prepare(tiny_root, problem, mine, "ada", None, tiny_root).target.name == "ada_mine.py"
 
 
 @pytest.mark.parametrize("author", ["../x", "a_b", "", "-a", "a b", "x" * 40, "ada\n", "Ä"])
 def test_an_author_is_a_plain_name(tiny_root, problem, mine, author):
     with pytest.raises(SubmissionError) as error:
-        prepare(tiny_root, problem, mine, author, None)
+        prepare(tiny_root, problem, mine, author, None, tiny_root)
     assert str(error.value) == f"author {author!r}: use 1 to 39 letters, digits and hyphens"
 
 
 @pytest.mark.parametrize("idea", ["../x", "_x", "a/b", "a b", "x" * 61, "x\n", "-"])
 def test_an_idea_is_a_plain_name(tiny_root, problem, mine, idea):
     with pytest.raises(SubmissionError) as error:
-        prepare(tiny_root, problem, mine, "ada", idea)
+        prepare(tiny_root, problem, mine, "ada", idea, tiny_root)
     assert str(error.value) == (
         f"idea {idea!r}: use 1 to 60 letters, digits, hyphens and underscores (--idea NAME)"
     )
@@ -69,12 +69,12 @@ def test_an_idea_is_a_plain_name(tiny_root, problem, mine, idea):
 def test_an_idea_of_no_usable_letter_asks_for_another(tiny_root, problem, mine):
     mine.write_text(f"# idea: ★★★\n{without_header()}")
     with pytest.raises(SubmissionError, match="idea '': use 1 to 60 letters"):
-        prepare(tiny_root, problem, mine, "ada", None)
+        prepare(tiny_root, problem, mine, "ada", None, tiny_root)
 
 
 def test_a_taken_name_is_refused(tiny_root, problem, mine):
     with pytest.raises(SubmissionError) as error:
-        prepare(tiny_root, problem, mine, "tests", "right")
+        prepare(tiny_root, problem, mine, "tests", "right", tiny_root)
     assert str(error.value) == "solutions/row_argmin/tests_right.py exists; choose another --idea"
 
 
@@ -94,7 +94,7 @@ def test_a_file_without_the_form_of_a_solution_is_refused(tiny_root, problem, mi
         mine.write_bytes(content)
     before = files(tiny_root)
     with pytest.raises(SolutionFileError) as error:
-        prepare(tiny_root, problem, mine, "ada", None)
+        prepare(tiny_root, problem, mine, "ada", None, tiny_root)
     assert str(error.value).startswith(f"{mine}{message}")
     assert files(tiny_root) == before
 
@@ -103,7 +103,7 @@ def test_a_file_that_breaks_the_output_rules_is_refused_with_its_lines(tiny_root
     mine.write_text(without_header() + "\n\ndef get_inputs():\n    return []\n\n\nprint(1)\n")
     before = files(tiny_root)
     with pytest.raises(SubmissionError) as error:
-        prepare(tiny_root, problem, mine, "ada", None)
+        prepare(tiny_root, problem, mine, "ada", None, tiny_root)
     assert str(error.value).splitlines() == [
         "mine.py breaks the output rules (see CONTRIBUTING.md):",
         "  line 39: 'get_inputs' stands after ModelNew; ModelNew is the last part: move it up",
@@ -142,14 +142,14 @@ def test_a_reply_without_exactly_one_block_is_refused(tmp_path, mine, text, mess
 
 def test_what_was_judged_is_copied_byte_for_byte(tiny_root, problem, mine):
     mine.write_bytes(RIGHT.read_bytes() + b"# trailing blanks \r\n")
-    submission = prepare(tiny_root, problem, mine, "ada", "copy")
+    submission = prepare(tiny_root, problem, mine, "ada", "copy", tiny_root)
     accept(submission)
     assert submission.target.read_bytes() == mine.read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"class ModelNew: ...", None])
 def test_a_file_that_changed_while_it_was_judged_is_refused(tiny_root, problem, mine, content):
-    submission = prepare(tiny_root, problem, mine, "ada", "late")
+    submission = prepare(tiny_root, problem, mine, "ada", "late", tiny_root)
     mine.unlink()
     if content is not None:
         mine.write_bytes(content)
@@ -160,7 +160,7 @@ def test_a_file_that_changed_while_it_was_judged_is_refused(tiny_root, problem, 
 
 
 def test_a_name_that_was_taken_meanwhile_is_refused(tiny_root, problem, mine):
-    submission = prepare(tiny_root, problem, mine, "ada", "raced")
+    submission = prepare(tiny_root, problem, mine, "ada", "raced", tiny_root)
     submission.target.write_text("first")
     with pytest.raises(SubmissionError) as error:
         accept(submission)

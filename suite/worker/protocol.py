@@ -5,7 +5,9 @@ Requests (judge to worker) carry `seq` and `op`:
 - `hello`: answered as soon as torch and Triton are imported.
 - `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
 - `init`: `init_inputs`. Builds the model.
-- `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.
+- `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers. With
+`private` the inputs are copied to memory of the worker's own, and nothing stays mapped: a profiler that saves
+and restores memory may not reach another process's.
 - `call`: `method`, how to time it, or null. Runs the model once and copies its outputs into the shared
 buffers.
 - `detach`: unmaps them.
