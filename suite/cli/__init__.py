@@ -9,6 +9,7 @@ from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
 from suite.cli.profiling_verbs import profile_verb
 from suite.cli.reading_verbs import list_verb, report_verb
+from suite.cli.stage_verbs import grade_verb
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +33,7 @@ for verb in (
     run_verb,
     inspect_verb,
     profile_verb,
+    grade_verb,
     submit_verb,
     compare_verb,
     report_verb,

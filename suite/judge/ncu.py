@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from suite import stats
-from suite.counters import TIME
+from suite.counters import COUNTED, LAUNCHED, TIME
 from suite.profile import KernelProfile
 
 # In the folder that a confined worker shares with the judge.
@@ -19,6 +19,8 @@ MAX_TABLE_BYTES = 16 << 20
 MAX_NAME = 200
 # ncu has spelled its units both ways; "base" units are nanoseconds.
 _TO_MS = {"nsecond": 1e-6, "ns": 1e-6, "usecond": 1e-3, "us": 1e-3, "msecond": 1.0, "ms": 1.0, "second": 1e3}
+_ASKED = tuple(dict.fromkeys((*COUNTED, *LAUNCHED)))
+"""A page may have more columns, such as the breakdown of a throughput."""
 _REASONS = {
     "ERR_NVGPUCTRPERM": "this user may not read the GPU's counters (see `bench doctor`)",
     "LibraryNotLoaded": "ncu cannot load its profiler library here (LibraryNotLoaded)",
@@ -110,7 +112,7 @@ def why_not(said: str) -> str:
 
 
 def _launch(row: dict[str, str], units: dict[str, str]) -> NcuLaunch:
-    values = {name: _number(text) for name, text in row.items() if name and "__" in name}
+    values = {name: _number(row[name]) for name in _ASKED if name in row}
     if values.get(TIME) is not None:
         values[TIME] = (values[TIME] or 0.0) * _TO_MS.get(units.get(TIME, "ns"), 1e-6)
     return NcuLaunch(
