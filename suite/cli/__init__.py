@@ -8,6 +8,7 @@ from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
 from suite.cli.profiling_verbs import profile_verb
+from suite.cli.prompting_verbs import prompt_verb
 from suite.cli.reading_verbs import list_verb, report_verb
 from suite.cli.stage_verbs import grade_verb
 
@@ -34,6 +35,7 @@ for verb in (
     inspect_verb,
     profile_verb,
     grade_verb,
+    prompt_verb,
     submit_verb,
     compare_verb,
     report_verb,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -22,6 +21,7 @@ from suite.cli.console import (
 )
 from suite.cli.inspecting_verbs import inspect_all
 from suite.cli.judging import SANDBOX_OPTION, TIMEOUT_OPTION, is_ours, select
+from suite.cli.recorded import profiles_folder
 from suite.gpus import find_gpu
 from suite.machine import has_gpu
 from suite.problem import SEED, Problem, Workload, find_problem
@@ -119,8 +119,3 @@ def show_profile(problem: Problem, workload: Workload, found: Profile, solution:
         click.echo(f"{found.latency_ms:.4f} ms by kernel timestamps{told}")
     if inspections:
         show_table(card_table(inspections))
-
-
-def profiles_folder(root: Path) -> Path:
-    """Where profiles are kept."""
-    return root / "reports" / "profiles"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from suite import profile_store, store
 from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -20,13 +18,10 @@ from suite.cli.console import (
     show_table,
 )
 from suite.cli.inspecting_verbs import find_card, inspect_all
-from suite.cli.profiling_verbs import profiles_folder
+from suite.cli.recorded import read_records
 from suite.counters import FIVE, MEMORY_STALLS
-from suite.gpus import RTX_4090, GpuSpec, by_slug, slugify
-from suite.machine import gpu_states
-from suite.names import did_you_mean
+from suite.gpus import RTX_4090, GpuSpec
 from suite.problem import SEED, Problem, UnknownNameError, Workload, find_problem
-from suite.result import Result
 from suite.solution import Solution, find_solutions
 from suite.stages.evidence import Evidence, Outcome
 from suite.stages.gather import Records, gather, grade
@@ -96,30 +91,6 @@ def grade_verb(
         _show(problem, workload, gpu, measured_on, graded, reports)
     if any(report.with_outcome(Outcome.FAILED) for report in reports):
         sys.exit(EXIT_FAILED)
-
-
-def read_records(root: Path, problem: Problem, device: str | None) -> tuple[Records, str | None]:
-    """What was measured of a problem on one device, and the device's name; None: nothing was.
-
-    Raises:
-        UnknownNameError: nothing was measured on the device that was asked for.
-    """
-    results, warnings = store.read(root / "reports" / "results", problem.name)
-    timed = [result for result in results if result.device != "cpu"]
-    known = list(dict.fromkeys(result.device for result in sorted(timed, key=lambda r: r.created)))
-    if device is not None and device not in known:
-        raise UnknownNameError(
-            f"nothing of {problem.name!r} was measured on {device!r}{did_you_mean(device, known)}"
-        )
-    here = [slugify(state.name) for state in gpu_states()]
-    chosen = device or next((name for name in here if name in known), None) or (known[-1] if known else None)
-    profiles, more = (
-        ([], []) if chosen is None else profile_store.read(profiles_folder(root), chosen, problem.name)
-    )
-    for warning in (*warnings, *more):
-        note(f"warning: {warning}")
-    mine: list[Result] = [result for result in timed if result.device == chosen]
-    return Records(mine, profiles, by_slug(chosen) if chosen is not None else None), chosen
 
 
 def _gather(

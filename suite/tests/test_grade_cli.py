@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from suite import cli, profile_store, store
-from suite.cli import stage_verbs
+from suite.cli import recorded, stage_verbs
 from suite.counters import DRAM
 from suite.gpus import RTX_4090
 from suite.solution import read_solution
@@ -31,7 +31,7 @@ def root(tiny_root, monkeypatch):
             yield evidence(KERNEL, launch("argmin_kernel", BLOCK=tiles[solution.name]), gpu=gpu).inspection
 
     monkeypatch.setattr(stage_verbs, "inspect_all", inspect_all)
-    monkeypatch.setattr(stage_verbs, "gpu_states", list)
+    monkeypatch.setattr(recorded, "gpu_states", list)
     return tiny_root, tiles
 
 
