@@ -11,12 +11,13 @@ from typing import Any
 
 from suite import store
 from suite.benchmarks import AbsentError, Case, FailedError
+from suite.judge_process import JudgeError
 from suite.leaderboard import CHECK, latest
 from suite.machine import gpu_conditions, gpu_states
 from suite.names import did_you_mean
 from suite.problem import Problem, UnknownNameError, find_problem
 from suite.result import Result
-from suite.runner import JudgeError, RunOptions, run
+from suite.runner import RunOptions, run
 from suite.solution import find_solutions
 from suite.versions import torch_versions, triton_version
 

@@ -1,4 +1,7 @@
-"""Taking a file in as a submitted solution: `solutions/<problem>/<author>_<idea>.py`."""
+"""Taking an answer in as a submitted solution: `solutions/<problem>/<author>_<idea>.py`.
+
+An answer is a bare file or a Markdown reply with one Python block; both must keep the output rules.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from pathlib import Path
 
 from suite.problem import Problem
 from suite.solution import Solution, read_solution, require_solution_form
+from suite.stages.answer import AnswerError, code_of, fenced_blocks, is_python
+from suite.stages.output_rules import breaches
 
 _AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
 _IDEA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
@@ -29,16 +34,43 @@ class Submission:
     target: Path
 
 
-def prepare(root: Path, problem: Problem, file: Path, author: str, idea: str | None) -> Submission:
-    """Check the form of `file` and of its name.
+def code_file(file: Path, folder: Path) -> Path:
+    """`file` itself if it is bare code, else the code of the answer in it, written into `folder`.
 
     Raises:
-        SubmissionError: the author or the idea is no plain name, or the name is taken.
+        SubmissionError: an answer without exactly one Python block.
+        SolutionFileError: the file is missing, cannot be read or is over 1 MB.
+    """
+    read_solution(file)
+    text = file.read_bytes().decode(errors="replace")
+    if text.strip() and is_python(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")):
+        return file
+    if file.suffix == ".py" and not fenced_blocks(text):
+        return file  # broken Python; what is wrong with it is said as of any file
+    try:
+        code = code_of(text)
+    except AnswerError as error:
+        raise SubmissionError(f"{file}: {error}") from error
+    path = folder / f"{file.stem}.py"
+    path.write_text(code, encoding="utf-8")
+    return path
+
+
+def prepare(
+    root: Path, problem: Problem, file: Path, author: str, idea: str | None, scratch: Path
+) -> Submission:
+    """Check the form of the answer in `file`, and of its name; code from a reply goes to `scratch`.
+
+    Raises:
+        SubmissionError: the author or the idea is no plain name, the name is taken, or an output rule is
+            broken.
         SolutionFileError: the file cannot be a solution.
     """
     if not _AUTHOR.fullmatch(author):
         raise SubmissionError(f"author {author!r}: use 1 to 39 letters, digits and hyphens")
+    file = code_file(file, scratch)
     require_solution_form(file)
+    _require_output_rules(file)
     solution = read_solution(file)
     name = idea or re.sub(r"[^A-Za-z0-9_-]+", "-", solution.idea or file.stem).strip("-_")[:60]
     if not _IDEA.fullmatch(name):
@@ -71,6 +103,13 @@ def accept(submission: Submission) -> None:
             os.fsync(file.fileno())
     except FileExistsError:
         raise SubmissionError(f"{submission.target} exists; choose another --idea") from None
+
+
+def _require_output_rules(file: Path) -> None:
+    broken = breaches(file.read_bytes())
+    if broken:
+        lines = "\n".join(f"  {breach}" for breach in broken)
+        raise SubmissionError(f"{file.name} breaks the output rules (see CONTRIBUTING.md):\n{lines}")
 
 
 def _sha256(source: bytes) -> str:

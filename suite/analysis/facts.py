@@ -60,6 +60,8 @@ class Launch:
     line: int | None
     """Where the solution launches."""
     grid: tuple[int, ...]
+    rank: int
+    """How many of the three sizes of the grid the solution gave."""
     constants: dict[str, str]
     arguments: tuple[Argument, ...]
     options: Options
@@ -153,7 +155,8 @@ def read_fact(line: bytes) -> Work | Launches | Variant | Raised:
 
 def _check_places(record: Launches) -> None:
     if any(place >= len(record.launches) for place in record.order) or any(
-        launch.variant >= record.variants or len(launch.grid) != 3 for launch in record.launches
+        launch.variant >= record.variants or len(launch.grid) != 3 or not 1 <= launch.rank <= 3
+        for launch in record.launches
     ):
         raise FactsError("Launches: a place that does not exist")
 

@@ -8,7 +8,10 @@ from suite.cli.authoring_verbs import check_problem_verb
 from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
+from suite.cli.profiling_verbs import profile_verb
+from suite.cli.prompting_verbs import prompt_verb
 from suite.cli.reading_verbs import list_verb, report_verb
+from suite.cli.stage_verbs import grade_verb
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +34,9 @@ for verb in (
     list_verb,
     run_verb,
     inspect_verb,
+    profile_verb,
+    grade_verb,
+    prompt_verb,
     submit_verb,
     compare_verb,
     report_verb,

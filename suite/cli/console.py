@@ -14,9 +14,11 @@ from tabulate import tabulate
 from suite import roofs
 from suite.calibration import CalibrationError
 from suite.judge.sandbox import SandboxError
+from suite.judge_process import JudgeError
 from suite.problem import ProblemFolderError, UnknownNameError
-from suite.runner import JudgeError, NothingToRunError, Progress
+from suite.runner import NothingToRunError, Progress
 from suite.solution import SolutionFileError
+from suite.stages.profile_file import ProfileFileError
 from suite.submission import SubmissionError
 from suite.tables import Table
 
@@ -27,6 +29,7 @@ USER_ERRORS = (
     SubmissionError,
     NothingToRunError,
     SandboxError,
+    ProfileFileError,
 )
 WIDEST_COLUMN = 60  # a reason may have 400 characters; it wraps instead of stretching the table
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130

@@ -114,7 +114,8 @@ def judge(
                 results.append(result)
                 if sink is not None:
                     click.echo(to_json(result), file=sink)
-                if save and is_kept(result, options) and _is_ours(root, problem, solutions, result):
+                judged = next(solution for solution in solutions if solution.name == result.solution)
+                if save and is_kept(result, options) and is_ours(root, problem, judged):
                     store.append(root / "reports" / "results", result)
                     kept += 1
                 elif save:
@@ -142,9 +143,9 @@ def is_kept(result: Result, options: RunOptions) -> bool:
     return not options.quick and (result.workload != "check" or whole_tier)
 
 
-def _is_ours(root: Path, problem: Problem, solutions: list[Solution], result: Result) -> bool:
-    path = next(solution.path for solution in solutions if solution.name == result.solution)
-    return path.parent in (problem.folder.resolve(), (root / "solutions" / problem.name).resolve())
+def is_ours(root: Path, problem: Problem, solution: Solution) -> bool:
+    """Does the file lie where solutions of this checkout do? Measurements of others are not recorded."""
+    return solution.path.parent in (problem.folder.resolve(), (root / "solutions" / problem.name).resolve())
 
 
 def show(root: Path, problem: Problem, results: list[Result], *, samples: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +136,18 @@ def submit_verb(
 ) -> None:
     """Judge FILE and, if it passes, add it to the solutions of a problem. On a GPU a second clock must agree.
 
+    FILE is a solution, or an answer to `bench prompt`: a Markdown reply with exactly one Python block.
+
     \b
     Examples:
       bench submit my_kernel.py --problem argmin --author ada
+      bench submit reply.md --problem argmin --author ada --idea split-rows
       bench submit my_kernel.py --problem argmin --author ada --idea warp-shuffle
     """
     root = checkout()
-    with plain_errors():
+    with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
         problem = find_problem(root, problem_name)
-        submission = prepare(root, problem, file, author, idea)
+        submission = prepare(root, problem, file, author, idea, Path(folder))
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)

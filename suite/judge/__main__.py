@@ -33,9 +33,10 @@ class Workers:
         )
         self._ready: dict[Entry, WorkerProcess] = {}
         self._ahead = min(MOST_AHEAD, max(1, (os.cpu_count() or 1) // 2))
-        self._start(plan.entries[0])
-        if plan.benches:
-            self._start(plan.rival)
+        if not plan.profile:
+            self._start(plan.entries[0])
+            if plan.benches:
+                self._start(plan.rival)
 
     def take(self, entry: Entry, prefix: Prefix | None = None) -> WorkerProcess:
         """The worker of an entry.
@@ -84,11 +85,17 @@ def main() -> None:
 
     try:
         # After the workers' start: this imports torch.
-        from suite.judge.session import Session
         from suite.judge.truth import ProblemError
 
         try:
-            Session(plan, emit, workers.take).run()
+            if plan.profile:
+                from suite.judge.profiling import Profiling
+
+                Profiling(plan, emit, workers.take).run()
+            else:
+                from suite.judge.session import Session
+
+                Session(plan, emit, workers.take).run()
         except ProblemError as error:
             traceback.print_exc()
             emit({"event": "broken", "reason": str(error)})

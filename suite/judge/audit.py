@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-import shutil
 from pathlib import Path
 from typing import Any
 
 from suite import stats
+from suite.counters import TIME
 from suite.judge.exchange import CudaExchange
+from suite.judge.ncu import NCU_TABLE, ncu_command, read_table
 from suite.judge.trial import Attached, UnfitError, verify
 from suite.judge.truth import Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
@@ -18,37 +18,15 @@ from suite.worker.device_trace import MARKER
 
 CALLS = 7
 DISAGREEMENT = 0.05
-# In the folder that a confined worker shares with the judge.
-NCU_TABLE = Path("shared") / "ncu.csv"
-_METRIC = "gpu__time_duration.sum"
-_KERNEL = "Kernel Name"
-# ncu has spelled its units both ways; "base" units are nanoseconds.
-_TO_MS = {"nsecond": 1e-6, "ns": 1e-6, "usecond": 1e-3, "us": 1e-3, "msecond": 1.0, "ms": 1.0}
-
-
-def has_ncu() -> bool:
-    """Is Nsight Compute installed?"""
-    return shutil.which("ncu") is not None
 
 
 def ncu_prefix(directory: Path) -> list[str]:
     """The start of the command that runs a worker under Nsight Compute.
 
     One metric needs one pass, so no kernel is replayed. The whole process is profiled: a range that a worker
-    begins and ends is one that a solution can end earlier. Clocks are left alone; caches are flushed as our
-    own clock does. A confined profiler can write to the table, but not make it.
+    begins and ends is one that a solution can end earlier.
     """
-    (directory / NCU_TABLE).touch()
-    return [
-        "ncu",
-        "--clock-control=none",
-        "--cache-control=all",
-        f"--metrics={_METRIC}",
-        "--csv",
-        "--page=raw",
-        "--print-units=base",
-        f"--log-file={directory / NCU_TABLE}",
-    ]
+    return ncu_command(directory, [TIME], whole=True)
 
 
 def audit(
@@ -109,12 +87,9 @@ def read_ncu(path: Path, calls: int) -> list[float]:
         OSError, KeyError, ValueError: there is no such table, or ncu could not read the card's counters.
         UnfitError: the calls cannot be told apart: a solution launched markers of its own.
     """
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("==")]
-    rows = list(csv.DictReader(lines))
-    unit = _TO_MS[rows[0][_METRIC]] if rows and rows[0][_METRIC] in _TO_MS else None
     launches = [
-        (row[_KERNEL], float(row[_METRIC].replace(",", "")) * (unit or 1e-6))
-        for row in rows[1 if unit else 0 :]
+        (launch.kernel, launch.values.get(TIME) or 0.0)
+        for launch in read_table(path.read_text(errors="replace"))
     ]
     markers = [index for index, (name, _) in enumerate(launches) if MARKER in name]
     if not markers:

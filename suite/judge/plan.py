@@ -49,6 +49,8 @@ class Plan:
     timeout_s: float
     log_folder: str
     audit: bool = False
+    profile: bool = False
+    """Read counters on the bench workloads instead of judging."""
     sandbox: str = "none"
     """How workers are confined: "bubblewrap" or "none"."""
     sandbox_owner: int | None = None

@@ -18,11 +18,12 @@ import torch
 
 from suite import gpus, roofline, stats
 from suite.judge.agreement import require_agreement
-from suite.judge.audit import audit, disagrees, has_ncu, ncu_prefix
+from suite.judge.audit import audit, disagrees, ncu_prefix
 from suite.judge.card import Card, clocks_from, environment
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import ArenaExchange, CudaExchange, Exchange
 from suite.judge.measure import Bench, Measurement, Side
+from suite.judge.ncu import has_ncu
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
 from suite.judge.sandbox import NONE, SandboxError

@@ -312,6 +312,7 @@ LAUNCH = {
     "kernel_line": 3,
     "line": None,
     "grid": [1, 1, 1],
+    "rank": 3,
     "constants": {"BLOCK": "2"},
     "arguments": [],
     "options": {"num_warps": 4, "num_stages": 3, "num_ctas": 1, "maxnreg": None},

@@ -15,8 +15,9 @@ from click.testing import CliRunner
 from conftest import copy_tiny
 from suite import cli, doctor, store
 from suite.cli import judging, judging_verbs
+from suite.judge_process import JudgeError
 from suite.result import Status, from_json
-from suite.runner import JudgeError, Progress
+from suite.runner import Progress
 from suite.tests.fake_results import fake_result
 from suite.tests.wrong_solutions import RIGHT, WRONG
 

@@ -29,6 +29,7 @@ LAUNCH = Launch(
     kernel_line=3,
     line=20,
     grid=(70, 2, 1),
+    rank=2,
     constants={"BLOCK": "128"},
     arguments=(
         Argument("x_ptr", "*fp32", "D"),

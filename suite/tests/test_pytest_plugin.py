@@ -31,7 +31,7 @@ from pathlib import Path
 from suite import benchmark_sources
 from suite.machine import GpuCondition, GpuState
 from suite.result import Status, from_json
-from suite.runner import JudgeError
+from suite.judge_process import JudgeError
 
 
 def fake_run(root, problem, solutions, options, on_progress):

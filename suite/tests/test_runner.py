@@ -10,9 +10,10 @@ import pytest
 
 from suite import runner
 from suite.judge.plan import Entry, Plan, plan_from_json, plan_to_json
+from suite.judge_process import JudgeError
 from suite.problem import ProblemFolderError, UnknownNameError, find_problem
 from suite.result import Clocks, Correctness, Status, from_json, to_json
-from suite.runner import JudgeError, NothingToRunError, Progress, RunOptions, make_plan, new_run_id, run
+from suite.runner import NothingToRunError, Progress, RunOptions, make_plan, new_run_id, run
 from suite.solution import find_solutions
 from suite.tests.fake_results import fake_environment
 
@@ -172,7 +173,7 @@ def judged(tiny_root, problem, monkeypatch):
             def last_words(self):
                 return "the judge ended early"
 
-        monkeypatch.setattr(runner, "_judge", Judge)
+        monkeypatch.setattr(runner, "JudgeProcess", Judge)
         solutions = find_solutions(tiny_root, problem)
         return run(tiny_root, problem, solutions, RunOptions("cpu"), progress.append), progress
 

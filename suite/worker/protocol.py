@@ -5,7 +5,9 @@ Requests (judge to worker) carry `seq` and `op`:
 - `hello`: answered as soon as torch and Triton are imported.
 - `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
 - `init`: `init_inputs`. Builds the model.
-- `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers.
+- `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers. With
+`private` the inputs are copied to memory of the worker's own, and nothing stays mapped: a profiler that saves
+and restores memory may not reach another process's.
 - `call`: `method`, how to time it, or null; `copy`, whether to copy the outputs into the shared buffers;
 `watch`, how to observe it, or null. Runs the model once. The reply has `outputs`, `copied`, `latency_ms`,
 `launches` (of own kernels) and, for a watched call, `work`, the fields of `suite.worker.work.Work`.

@@ -103,6 +103,10 @@ class SolutionHost:
         self._inputs = [self._buffers.tensor(spec_from_json(s), self._device) for s in request["inputs"]]
         self._output_specs = [spec_from_json(s) for s in request["outputs"]]
         self._outputs = [self._buffers.tensor(spec, self._device) for spec in self._output_specs]
+        if request.get("private"):
+            self._inputs = [tensor.clone() for tensor in self._inputs]
+            torch.cuda.synchronize()
+            self._buffers.close()
         return {}
 
     def _detach(self, _request: dict[str, Any]) -> dict[str, Any]:

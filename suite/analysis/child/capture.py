@@ -58,11 +58,13 @@ class Recorder:
             f"{source.hash()} {options.hash()}",
             Variant(source, options.__dict__),
         )
+        sizes = _sizes(grid(bound) if callable(grid) else grid)
         launch = {
             "kernel": function.fn.__name__,
             "kernel_line": get_jit_fn_file_line(function)[1],
             "line": self._calling_line(),
-            "grid": _whole_grid(grid(bound) if callable(grid) else grid),
+            "grid": sizes + [1] * (3 - len(sizes)),
+            "rank": len(sizes),
             "constants": {p.name: _text(bound[p.name]) for p in function.params if p.is_constexpr},
             "arguments": _arguments(function, bound, specialization),
             "options": {name: getattr(options, name) for name in _OPTIONS},
@@ -121,10 +123,10 @@ def _tuning(recorder: Recorder) -> Iterator[None]:
         recorder.tuning = False
 
 
-def _whole_grid(grid: Any) -> list[int]:
+def _sizes(grid: Any) -> list[int]:
     if not isinstance(grid, (tuple, list)) or not 1 <= len(grid) <= 3:
         raise ValueError(f"a grid has one to three sizes, got {grid!r}")
-    return [int(size) for size in grid] + [1] * (3 - len(grid))
+    return [int(size) for size in grid]
 
 
 def _arguments(

@@ -1,0 +1,133 @@
+"""`bench grade`: exit codes, what goes where, whose records count."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from suite import cli, profile_store, store
+from suite.cli import recorded, stage_verbs
+from suite.counters import DRAM
+from suite.gpus import RTX_4090
+from suite.solution import read_solution
+from suite.tests.fake_evidence import evidence, fake_profile, kernel_profile, launch
+from suite.tests.fake_results import fake_result
+from suite.tests.test_stages import KERNEL
+from suite.tests.wrong_solutions import RIGHT
+
+STAGES = ("baseline", "grid_stage", "block_stage", "final")
+
+
+@pytest.fixture
+def root(tiny_root, monkeypatch):
+    """row_argmin with four graded files; every inspection finds one launch of `k`."""
+    monkeypatch.chdir(tiny_root)
+    for number, stem in enumerate(STAGES):
+        (tiny_root / "problems" / "row_argmin" / f"{stem}.py").write_text(f"{RIGHT.read_text()}# {number}\n")
+    tiles = dict.fromkeys(STAGES, 128)
+
+    def inspect_all(problem, workload, solutions, gpu):
+        for solution in solutions:
+            yield evidence(KERNEL, launch("argmin_kernel", BLOCK=tiles[solution.name]), gpu=gpu).inspection
+
+    monkeypatch.setattr(stage_verbs, "inspect_all", inspect_all)
+    monkeypatch.setattr(recorded, "gpu_states", list)
+    return tiny_root, tiles
+
+
+def measure(root, latencies, profiled=True, **fields):
+    for stem, latency_ms in zip(STAGES, latencies, strict=True):
+        solution = read_solution(root / "problems" / "row_argmin" / f"{stem}.py")
+        result = fake_result(
+            stem, latency_ms=latency_ms, problem="row_argmin", sha256=solution.sha256, **fields
+        )
+        store.append(root / "reports" / "results", result)
+        if profiled:
+            profile = fake_profile(kernel_profile(dram=90.0), problem="row_argmin", sha256=solution.sha256)
+            profile_store.append(root / "reports" / "profiles", profile)
+
+
+def bench(*arguments):
+    outcome = CliRunner().invoke(cli.main, ["grade", "--problem", "row_argmin", *arguments])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return outcome
+
+
+def test_everything_measured_and_kept(root):
+    measure(root[0], (4.0, 3.0, 2.5, 2.0))
+    outcome = bench()
+    assert outcome.exit_code == 0, outcome.output
+    lines = outcome.stdout.splitlines()
+    assert lines[0] == (
+        f"row_argmin, workload seed: launches as on an {RTX_4090.name}, measured on nvidia-h200"
+    )
+    assert [line.split()[:4] for line in lines[4:8]] == [
+        ["baseline", "4.0000", "0.0100", "10.0"],
+        ["grid_stage", "3.0000", "0.0100", "75.0%"],
+        ["block_stage", "2.5000", "0.0100", "83.3%"],
+        ["final", "2.0000", "0.0100", "80.0%"],
+    ]
+    assert "not measured" not in outcome.stdout
+    assert "failed" not in outcome.stdout
+
+
+def test_a_broken_rule_is_exit_code_1_and_says_where_and_what_to_do(root):
+    folder, tiles = root
+    measure(folder, (4.0, 3.0, 2.5, 2.0))
+    tiles["grid_stage"] = 64
+    outcome = bench()
+    assert outcome.exit_code == 1
+    assert "line 20, argmin_kernel: BLOCK 128 -> 64" in outcome.stdout
+
+
+def test_without_measurements_it_says_so_and_fails_nothing(root):
+    outcome = bench()
+    assert outcome.exit_code == 0
+    assert outcome.stdout.splitlines()[0].endswith("nothing measured")
+    assert "no profile with counters; run `bench profile`" in outcome.stdout
+    assert "no timed result of this file; run `bench run` on a GPU" in outcome.stdout
+
+
+def test_json_alone_on_standard_output(root):
+    measure(root[0], (4.0, 3.0, 2.5, 2.0))
+    values = json.loads(bench("--json", "-").stdout)
+    assert (values["gpu"], values["measured_on"]) == ("rtx-4090", "nvidia-h200")
+    assert [stage["stage"] for stage in values["stages"]] == ["grid", "block", "memory", "micro"]
+    final = values["solutions"][-1]
+    assert (final["solution"], final["latency_ms"], final["metrics"][DRAM]) == ("final", 2.0, 90.0)
+
+
+def test_a_changed_file_is_not_measured(root):
+    folder, _ = root
+    measure(folder, (4.0, 3.0, 2.5, 2.0))
+    with (folder / "problems" / "row_argmin" / "final.py").open("a") as file:
+        file.write("# changed\n")
+    values = json.loads(bench("--json", "-").stdout)
+    assert values["solutions"][-1]["latency_ms"] is None
+    assert values["solutions"][-1]["metrics"][DRAM] is None
+
+
+def test_the_records_of_one_device_count(root):
+    folder, _ = root
+    measure(folder, (4.0, 3.0, 2.5, 2.0), created="2026-01-02T00:00:00+00:00")
+    measure(
+        folder, (8.0, 7.0, 6.0, 5.0), profiled=False, gpu="NVIDIA L4", created="2026-01-01T00:00:00+00:00"
+    )
+    assert json.loads(bench("--json", "-").stdout)["measured_on"] == "nvidia-h200"
+    older = json.loads(bench("--json", "-", "--measured-on", "nvidia-l4").stdout)
+    assert older["solutions"][-1]["latency_ms"] == 5.0
+    outcome = bench("--measured-on", "nvidia-l5")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == (
+        "Error: nothing of 'row_argmin' was measured on 'nvidia-l5'; did you mean 'nvidia-l4'?"
+    )
+
+
+def test_a_problem_without_graded_solutions(tiny_root, monkeypatch):
+    monkeypatch.chdir(tiny_root)
+    outcome = bench()
+    assert (outcome.exit_code, outcome.stderr.splitlines()[-1]) == (
+        2,
+        "Error: problem 'row_argmin' has no graded solutions",
+    )

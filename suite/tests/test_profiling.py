@@ -1,0 +1,199 @@
+"""`bench profile` against a judge that says what it is told; a real one needs a GPU."""
+
+import contextlib
+import dataclasses
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from suite import cli, profile_store, profiling
+from suite.cli import profiling_verbs
+from suite.counters import DRAM, DRAM_BYTES, MEMORY_STALLS
+from suite.judge.arena import Arena
+from suite.judge.exchange import ArenaExchange
+from suite.judge.plan import plan_from_json, plan_to_json
+from suite.judge_process import JudgeError
+from suite.problem import find_problem
+from suite.profile import from_json
+from suite.solution import select_solution
+from suite.tests.fake_evidence import kernel_profile
+from suite.tests.fake_results import fake_environment
+from suite.tests.test_inspect_cli import FINE
+from suite.tests.wrong_solutions import RIGHT
+from suite.worker.protocol import spec_to_json
+from suite.worker.solution_host import SolutionHost
+
+COUNTED = {
+    "event": "profile", "solution": "tests_right", "workload": "seed", "axes": {"rows": 65536, "cols": 4096},
+    "sandbox": "bubblewrap", "source": "ncu", "reason": None, "calls": 3, "latency_ms": None,
+    "kernels": [dataclasses.asdict(kernel_profile("argmin_kernel", 0.25))],
+}  # fmt: skip
+BLIND = COUNTED | {
+    "source": "kernel_timestamps", "reason": "Nsight Compute (ncu) is not installed", "latency_ms": 0.5,
+    "kernels": [],
+}  # fmt: skip
+UNFIT = {
+    "event": "unfit", "solution": "tests_right", "workload": "seed", "axes": {}, "sandbox": "none",
+    "status": "incorrect", "reason": "3 of 9 elements differ",
+}  # fmt: skip
+END = {"event": "end"}
+
+
+@pytest.fixture
+def says(tiny_root, monkeypatch):
+    """Sets what the judge says; gives the plans it was started with."""
+    monkeypatch.chdir(tiny_root)
+    monkeypatch.setattr(profiling_verbs, "has_gpu", lambda: True)
+    monkeypatch.setattr(profiling, "choose", lambda choice, device: ("none", "here"))
+    plans = []
+
+    def install(*events):
+        first = {"event": "environment", "environment": dataclasses.asdict(fake_environment())}
+
+        class Judge(contextlib.AbstractContextManager):
+            def __init__(self, root, plan):
+                plans.append(plan)
+
+            def __exit__(self, *exception):
+                pass
+
+            def __iter__(self):
+                return (json.loads(json.dumps(event)) for event in [first, *events])
+
+            def last_words(self):
+                return "the judge ended early"
+
+        monkeypatch.setattr(profiling, "JudgeProcess", Judge)
+        return plans
+
+    return install
+
+
+def bench(*arguments):
+    return CliRunner().invoke(cli.main, ["profile", "--problem", "row_argmin", *arguments])
+
+
+def test_counters_are_shown_and_recorded(says, tiny_root):
+    says(COUNTED, END)
+    outcome = bench("--solution", "tests_right")
+    assert outcome.exit_code == 0, outcome.output
+    lines = outcome.stdout.splitlines()
+    assert lines[1] == "tests_right on nvidia-h200, workload seed"
+    assert lines[4].split() == [
+        "argmin_kernel",
+        "1",
+        "64",
+        "0.2500",
+        "100%",
+        "10.0",
+        "80.0",
+        "90.0",
+        "13.0",
+        "70.0",
+        "40",
+    ]
+    assert lines[5].split()[:4] == ["the", "solution", "1", "64"]
+    (profile,), warnings = profile_store.read(tiny_root / "reports" / "profiles", "nvidia-h200", "row_argmin")
+    assert (profile.solution, profile.value(DRAM), warnings) == ("tests_right", 90.0, [])
+    assert profile.kernels[0].grid == (64, 1, 1)
+
+
+def test_the_plan_profiles_one_workload_and_survives_json(says):
+    plans = says(COUNTED, END)
+    bench("--solution", "tests_right", "--timeout", "9")
+    (plan,) = plans
+    assert plan.profile
+    assert (plan.benches, plan.checks, plan.edge_cases) == (
+        {"seed": {"rows": 65536, "cols": 4096}},
+        {},
+        False,
+    )
+    assert [entry.name for entry in plan.entries] == ["tests_right"]
+    assert (plan.timeout_s, plan.sandbox) == (9.0, "none")
+    assert plan_from_json(plan_to_json(plan)) == plan
+
+
+def test_json_alone_on_standard_output(says):
+    says(COUNTED, END)
+    outcome = bench("--json", "-", "--no-save")
+    (line,) = outcome.stdout.splitlines()
+    assert from_json(line).kernels[0].kernel == "argmin_kernel"
+
+
+def test_without_counters_the_reason_and_what_is_known_all_the_same(says, monkeypatch):
+    says(BLIND, END)
+    monkeypatch.setattr(profiling_verbs, "inspect_all", lambda *_: iter([FINE]))
+    outcome = bench("--solution", "tests_right")
+    assert outcome.exit_code == 0, outcome.output
+    lines = outcome.stdout.splitlines()
+    assert lines[2:4] == [
+        "no counters: Nsight Compute (ncu) is not installed",
+        "0.5000 ms by kernel timestamps, 2000 GB/s of declared bytes",
+    ]
+    assert "occupancy" in lines[4]
+
+
+def test_a_wrong_solution_is_not_profiled(says, tiny_root):
+    says(UNFIT, END)
+    outcome = bench("--solution", "tests_right")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1] == "tests_right: incorrect: 3 of 9 elements differ"
+    assert not (tiny_root / "reports" / "profiles").exists()
+
+
+def test_a_file_from_elsewhere_is_not_recorded(says, tiny_root, tmp_path_factory):
+    path = tmp_path_factory.mktemp("elsewhere") / "mine.py"
+    path.write_bytes(RIGHT.read_bytes())
+    says(COUNTED | {"solution": "mine"}, END)
+    assert bench("--solution", str(path)).exit_code == 0
+    assert not (tiny_root / "reports" / "profiles").exists()
+
+
+def test_a_judge_that_dies_is_an_error(says):
+    says(COUNTED)
+    outcome = bench("--solution", "tests_right")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1] == f"Error: {JudgeError('the judge ended early')}"
+
+
+def test_without_a_gpu_it_names_inspect(tiny_root, monkeypatch):
+    monkeypatch.chdir(tiny_root)
+    monkeypatch.setattr(profiling_verbs, "has_gpu", lambda: False)
+    outcome = bench("--solution", "tests_right")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines() == [
+        "profile needs an NVIDIA GPU; none answers here. Without one, `bench inspect --problem row_argmin "
+        "--solution tests_right` says what a card would make of the code"
+    ]
+
+
+def test_private_inputs_are_the_worker_s_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    arena = Arena(1 << 24)
+    exchange = ArenaExchange(arena)
+    (shared,) = exchange.publish([torch.arange(6.0).view(2, 3).t()])
+    host = SolutionHost("cpu", arena.fd)
+    specs = [spec_to_json(exchange.spec(shared))]
+    host.handle({"op": "attach", "inputs": specs, "outputs": [], "private": True})
+    shared.zero_()
+    (own,) = host._inputs
+    assert own.tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
+    assert own.stride() == (1, 3)
+
+
+@pytest.mark.gpu
+def test_a_real_profile(tiny_root):
+    problem = find_problem(tiny_root, "row_argmin")
+    right = select_solution(tiny_root, problem, "tests_right")
+    (found,) = profiling.profile(tiny_root, problem, [right], problem.workload("seed"), lambda _: None)
+    if found.source == "kernel_timestamps":
+        assert found.reason
+        assert found.latency_ms > 0
+        return
+    (kernel,) = found.kernels
+    assert (kernel.kernel, kernel.grid, kernel.launches) == ("argmin_kernel", (65536, 1, 1), 1)
+    assert 1 < kernel.value(DRAM) <= 100.5
+    assert 0 < kernel.value(MEMORY_STALLS) <= 100
+    assert kernel.value(DRAM_BYTES) >= 4 * 65536 * 4096
