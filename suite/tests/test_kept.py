@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from suite.analysis import kept
-from suite.analysis.process import ChildError
+from suite.child import ChildError
 from suite.gpus import RTX_4090, by_slug
 from suite.problem import find_problem
 from suite.solution import find_solutions
