@@ -177,6 +177,25 @@ def test_openings_of_two_threads_overlap(sealed):
     assert not torch.equal(x, truth)
 
 
+@pytest.mark.gpu
+def test_what_a_card_s_data_was_copied_to_in_host_memory_is_sealed_too():
+    x = torch.rand(30, device="cuda")
+    truth = x.cpu()
+    scramble([x], 3)
+    sealing = Sealing(x.device)
+    sealing.begin(3, [x])
+    with sealing.opened():
+        host, beside = x.cpu(), x.clone()
+        sealing.cover(host)
+        sealing.cover(beside)
+        assert torch.equal(host, truth)
+    for tensor in (host, beside.cpu(), x.cpu()):
+        assert not torch.equal(tensor, truth)
+    sealing.end()
+    assert torch.equal(host, truth)
+    assert torch.equal(beside.cpu(), truth)
+
+
 def test_a_child_cannot_open_what_it_shares(sealed, monkeypatch):
     sealing, x, truth = sealed
     monkeypatch.setattr(os, "getpid", lambda: -1)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from suite.judge import watched
+from suite.judge.compare import RightOutput
 from suite.judge.own_work import NO_LAUNCH, ONLY_UNSEALED, ONLY_WATCHED
 from suite.judge.trial import Attached, Call, UnfitError
 from suite.judge.truth import Case
@@ -59,7 +60,7 @@ def kind_of(watch):
 
 def check(script, kind):
     case = Case("small", {}, [], [torch.rand(5, 37)])
-    truths = [torch.full((5,), 7)]
+    truths = [RightOutput(torch.full((5,), 7))]
     return Watcher(script, case, None, Truth(), truths).check(kind)
 
 
@@ -155,7 +156,7 @@ class TestTrace:
     def trace(self, report, latency_ms=0.4, operators=(), reads_sealed=False):
         case = Case("small", {}, [], [torch.rand(5, 37)])
         script = Script(traced=["right"], reports={"traced": report})
-        watcher = Watcher(script, case, None, Truth(), [torch.full((5,), 7)])
+        watcher = Watcher(script, case, None, Truth(), [RightOutput(torch.full((5,), 7))])
         known = Work(noted=True, operators=operators, reads_sealed=reads_sealed)
         return watcher.trace(known, latency_ms), script
 

@@ -114,10 +114,9 @@ class Sealing:
 
     def __init__(self, device: torch.device) -> None:
         self._on_card = device.type == "cuda"
-        self._device = device
         self._is_on = False
         self._mask: Mask | None = None
-        self._made_mask: Mask | None = None
+        self._made_masks: dict[torch.device, Mask] = {}
         self._inputs: list[torch.Tensor] = []
         self._made = Storages()
         self._lock = threading.RLock()
@@ -133,11 +132,13 @@ class Sealing:
 
     def end(self) -> None:
         """Unseal what the call made; the inputs stay scrambled, as the judge expects them."""
-        if self._is_on:
-            self._toggle([])
-        self._is_on = False
-        self._inputs = []
-        self._made.clear()
+        try:
+            if self._is_on:
+                self._toggle([])
+        finally:
+            self._is_on = False
+            self._inputs = []
+            self._made.clear()
 
     def cover(self, tensor: torch.Tensor) -> None:
         """Seal the memory behind `tensor` too, from the end of this opening on.
@@ -194,11 +195,15 @@ class Sealing:
                 assert self._mask is not None
                 self._mask.apply(region)
             for storage in self._made.alive():
-                if self._made_mask is None:  # nobody else needs this one
-                    self._made_mask = Mask(secrets.randbits(62), _MASK_BYTES, self._device)
-                self._made_mask.apply(_bytes(storage, 0, storage.nbytes()))
+                self._made_mask(storage.device).apply(_bytes(storage, 0, storage.nbytes()))
         if self._on_card:
             _synchronize()
+
+    def _made_mask(self, device: torch.device) -> Mask:
+        """For what a call made, on the card or in host memory; nobody else needs to know its noise."""
+        if device not in self._made_masks:
+            self._made_masks[device] = Mask(secrets.randbits(62), _MASK_BYTES, device)
+        return self._made_masks[device]
 
     def _can_open(self) -> bool:
         if not self._is_on or os.getpid() != self._process:  # a child must not open what it shares

@@ -92,10 +92,10 @@ class Watch:
         """Make all that the call made readable again, and say what happened; None if nobody asked."""
         if self._request is None:
             return None
-        self._sealing.end()
         noted = bool(self._request["operators"])
         self._request = None
         self.is_idle = True
+        self._sealing.end()
         moved = [
             index
             for index, value in enumerate(values)
