@@ -26,7 +26,7 @@ from suite.report.card import reference_card
 from suite.report.history import steps
 from suite.report.method import Timed, evidence, timed
 from suite.report.records import REFERENCE_CARD, ProblemPages, collect
-from suite.report.sections import solution_sections
+from suite.report.sections import solution_sections, stored
 from suite.report.site import Site, SiteProblem
 from suite.report.solution_data import render_solution_data, solution_context
 from suite.report.summary import Summary, summarize
@@ -160,8 +160,9 @@ def _render_problem(site: Site, out_dir: Path, problem: SiteProblem) -> _Part:
         _write(out_dir, f"{folder}/results.json", exports.dumped(exports.to_json(pages, found))),
         _write(out_dir, f"{folder}/badge.json", exports.dumped(exports.badge(pages))),
     ]
+    known = stored(site.root, pages)
     for solution in pages.solutions:
-        sections = solution_sections(site.root, solution)
+        sections = solution_sections(known, solution)
         context = solution_context(pages, solution)
         files.append(
             _write(

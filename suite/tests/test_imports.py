@@ -49,7 +49,8 @@ LAYERS = (
     {"calibration", "leaderboard", "profiling"},
     {"benchmarks", "tables"},
     {"analysis", "benchmark_sources", "profile_tables", "replay"},
-    {"report", "stages"},
+    {"stages"},
+    {"report"},
     {"cli", "pytest_plugin"},
     {"__main__"},
 )

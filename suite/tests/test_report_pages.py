@@ -3,15 +3,19 @@
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from suite import profile_store
+from suite.counters import DRAM
+from suite.profile import NCU, KernelProfile, Profile
 from suite.published import Published, PublishedFigure
 from suite.report import Site, read_site, render
 from suite.result import Clocks, Correctness, Status
 from suite.solution import read_solution
-from suite.tests.fake_results import RTX_4090, fake_result
+from suite.tests.fake_results import RTX_4090, fake_environment, fake_result
 from suite.tests.fake_roofs import fake_roofs
 from suite.tests.fake_site import Page, fake_site, problem, rendered
 
@@ -446,3 +450,45 @@ def test_results_from_another_folder_are_taken_in(tmp_path):
     pages = rendered(site, tmp_path / "out")
     assert "problems/argmin/mine.html" in pages
     assert "problems/argmin/final.html" in pages
+
+
+class TestWhatWasStored:
+    def kept(self, tmp_path, *profiles):
+        """The repository's argmin with these profiles of its final solution."""
+        site, _ = read_site(ROOT, only="argmin")
+        sha256 = next(s for s in site.problems[0].solutions if s.name == "final").sha256
+        for name in ("problems", "reports/inspect", "reports/results"):
+            shutil.copytree(ROOT / name, tmp_path / "root" / name)
+        for profile in profiles:
+            profile_store.append(tmp_path / "root" / "reports" / "profiles", profile(sha256))
+        site, _ = read_site(tmp_path / "root", only="argmin")
+        return Page(rendered(site, tmp_path / "out")["problems/argmin/final.html"])
+
+    def test_a_profile_is_a_table_kernel_by_kernel(self, tmp_path):
+        kernel = KernelProfile("argmin_tile_kernel", (1024, 1, 1), (512, 1, 1), 1, 1.9, {DRAM: 93.5})
+        page = self.kept(tmp_path, lambda sha256: profile_of(sha256, NCU, None, (kernel,)))
+        assert "Nsight Compute's counters of one call, median of 3." in page.text
+        row = next(row for row in page.cells("kernel") if row[0] == "argmin_tile_kernel")
+        assert (row[3], row[7]) == ("1.9000", "93.5")
+
+    def test_without_counters_the_reason_stands_there(self, tmp_path):
+        page = self.kept(tmp_path, lambda sha256: profile_of(sha256, "kernel_timestamps", "ncu may not", ()))
+        assert "no counters (ncu may not); the call took 1.950 ms." in page.text
+
+    def test_a_profile_of_another_file_is_left_out(self, tmp_path):
+        page = self.kept(tmp_path, lambda _: profile_of("0" * 64, "kernel_timestamps", "ncu may not", ()))
+        assert "no counters" not in page.text
+
+    def test_the_prompt_for_the_next_stage_is_there_without_a_run(self, tmp_path):
+        page = self.kept(tmp_path)
+        assert "The prompt for the next stage: micro" in page.text
+        assert "[OPTIMIZATION STAGE]" in page.text
+        assert "not measured: no profile of this file on this card" in page.text
+
+
+def profile_of(sha256, source, reason, kernels):
+    return Profile(
+        run_id="r", created="2026-01-01T00:00:00+00:00", problem="argmin", workload="seed", axes={},
+        solution="final", sha256=sha256, device="nvidia-h200", source=source, reason=reason, calls=3,
+        latency_ms=None if kernels else 1.95, kernels=kernels, sandbox="none", environment=fake_environment(),
+    )  # fmt: skip
