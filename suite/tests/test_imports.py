@@ -31,11 +31,11 @@ LAYERS = (
         "versions",
     },
     {"ab", "gpu_findings", "problem", "roofline", "store", "worker"},
-    {"doctor", "published", "roofs", "solution"},
-    {"authoring", "judge", "rows", "runner", "submission"},
+    {"doctor", "kernelbench", "published", "roofs", "solution"},
+    {"authoring", "foreign", "judge", "matching", "rows", "runner", "submission"},
     {"calibration", "leaderboard"},
-    {"benchmarks", "tables"},
-    {"analysis", "benchmark_sources", "replay"},
+    {"benchmarks", "evaluation", "tables"},
+    {"analysis", "benchmark_sources", "evaluator", "replay"},
     {"report"},
     {"cli", "pytest_plugin"},
     {"__main__"},
@@ -45,9 +45,10 @@ BANNED_WORDS = {"efficiency", "gbps", "perf", "score", "scores"}
 FILE_LOADERS = {
     "suite/analysis/child/session.py",
     "suite/judge/truth.py",
+    "suite/kernelbench/child/subject.py",
     "suite/worker/solution_host.py",
 }
-CHILDREN = r"suite\.(judge|worker|analysis\.child)\b"  # they run in processes of their own
+CHILDREN = r"suite\.(judge|worker|(analysis|kernelbench)\.child)\b"  # they run in processes of their own
 
 
 def module_of(path: Path) -> str:
