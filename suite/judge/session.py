@@ -99,8 +99,8 @@ class Session:
         except torch.OutOfMemoryError as error:
             reason = (
                 f"{workload} does not fit on this card beside its float64 reference "
-                f"({str(error).split('. ')[0]}); a smaller shape would (--scale 1/4 for a file in the format of "
-                "KernelBench)"
+                f"({str(error).split('. ')[0]}); smaller sizes would (--scale 1/4 for a file in the format "
+                "of KernelBench)"
             )
             self._failed(entry, worker, workload, Status.UNSUPPORTED, reason)
         finally:

@@ -114,9 +114,14 @@ class Truth:
         with self._of_inputs("bytes_moved or flops"):
             return int(self._inputs.bytes_moved(**axes)), int(self._inputs.flops(**axes))
 
+    @property
+    def is_counted(self) -> bool:
+        """Are bytes and flops those of the reference's operators, not the least that the task allows?"""
+        return not getattr(self._inputs, "FLOPS_ARE_LEAST", True)
+
     def least_flops(self, axes: dict[str, Any]) -> int:
         """Flops that no answer can do without: none where the reference's were only counted."""
-        return self.work(axes)[1] if getattr(self._inputs, "FLOPS_ARE_LEAST", True) else 0
+        return 0 if self.is_counted else self.work(axes)[1]
 
     def fresh_case(self, name: str, axes: dict[str, Any], exchange: Exchange) -> Case:
         """A workload with inputs that nobody has seen, in shared memory."""

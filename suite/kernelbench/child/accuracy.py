@@ -93,8 +93,8 @@ def tolerance_of(
     Args:
         dtypes: of the outputs.
         own_error: the bound that the reference needs in its own precision at small sizes.
-        rounded_errors: what it needs with operands truncated to TF32 and rounded to bfloat16; None without
-            products.
+        rounded_errors: what it needs with operands truncated to TF32, and with inputs rounded to bfloat16;
+            None without products.
         longest_sum: terms of the longest sum at the seed's sizes.
         longest_small_sum: the same at the small sizes.
     """
@@ -118,7 +118,7 @@ def tolerance_of(
     tf32, bf16 = rounded_errors
     middle = _rounded_up(math.sqrt(tf32 * bf16) if bf16 > tf32 else 1.5 * tf32)
     return {"fp32": min(bound, _rounded_up(middle / 4)), "tf32": middle}, (
-        f"{text} tf32: operands truncated to TF32 need {tf32:.1e}, rounded to bfloat16 {bf16:.1e}; "
+        f"{text} tf32: operands truncated to TF32 need {tf32:.1e}, inputs rounded to bfloat16 {bf16:.1e}; "
         "between them."
     )
 
