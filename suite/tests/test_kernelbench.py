@@ -236,8 +236,8 @@ def test_dropout_is_judged_in_the_mode_of_eval(tmp_path: Path) -> None:
     found = derived(tmp_path, "return self.drop(x)", init="self.drop = nn.Dropout(0.5)")
     assert found["training"] is False
     assert found["remarks"] == [
-        "As constructed, two calls on the same inputs differ (dropout, or another draw in forward). Judged in "
-        "the mode of eval(), to which solutions are set too."
+        "As constructed, two calls on the same inputs differ (dropout, or another draw in forward). Judged "
+        "in the mode of eval(), to which solutions are set too."
     ]
 
 
