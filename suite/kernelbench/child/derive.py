@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable
@@ -308,13 +309,15 @@ class _Derivation:
             return {}
         shrink = (max(1, at_small.longest_sum) / max(1, at_seed.longest_sum)) ** 0.5
         near, bound = min(spread) * shrink, max(tolerance.values())
-        if near > 2 * bound and (
-            not at_seed.product_flops or self._errors_of_bf16_inputs(small, "given") * shrink > 1.1 * bound
-        ):
+        coarse = math.inf
+        if at_seed.product_flops:
+            coarse = self._errors_of_bf16_inputs(small, "given") * shrink
+        if near > 2 * bound and coarse > 1.1 * bound:
             return {}
+        what, error = ("rounds them to bfloat16", coarse) if near > 2 * bound else ("ignores them", near)
         text = (
-            f"On the file's own inputs an answer that ignores them would be off by about {near:.1e}, and one "
-            f"that rounds them to bfloat16 by little more than rounding allows (bound {bound:.1e})"
+            f"On the file's own inputs an answer that {what} would be off by about {error:.1e} (bound "
+            f"{bound:.1e})"
         )
         if "normal" not in distributions:
             self._remark(f"{text}: a passed workload proves less.")
