@@ -60,6 +60,18 @@ class Problem:
         return tuple(workload.name for workload in self.workloads if workload.tier == "bench")
 
     @property
+    def memory_bytes(self) -> dict[str, int]:
+        """What judging a bench workload holds on a card; empty where the problem does not say."""
+        path = self.folder / "inputs.py"
+        return _literal(path, "MEMORY_BYTES") if "MEMORY_BYTES" in path.read_text(encoding="utf-8") else {}
+
+    @property
+    def custom_kernel(self) -> str | None:
+        """How `custom_kernel(data)` of other harnesses maps to this problem; None: it does not."""
+        path = self.folder / "inputs.py"
+        return _text(path, "CUSTOM_KERNEL") if "CUSTOM_KERNEL" in path.read_text(encoding="utf-8") else None
+
+    @property
     def reference(self) -> Path:
         """The file with the reference `Model`."""
         return self.folder / "reference.py"
@@ -120,6 +132,16 @@ def _literal(path: Path, name: str) -> dict[str, Any]:
                 return literal
             raise ProblemFolderError(f"{path}: {name} must be a dict with at least one entry")
     raise ProblemFolderError(f"{path}: {name} is missing")
+
+
+def _text(path: Path, name: str) -> str | None:
+    """The value of a module's top-level string; None where it is anything else."""
+    for node in _parsed(path).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        value = getattr(node, "value", None)
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+    return None
 
 
 def _parsed(path: Path) -> ast.Module:

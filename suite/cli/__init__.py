@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from suite.cli.authoring_verbs import check_problem_verb
+from suite.cli.evaluating_verbs import evaluate_verb
+from suite.cli.importing_verbs import import_verb
 from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
@@ -39,6 +41,8 @@ for verb in (
     prompt_verb,
     submit_verb,
     compare_verb,
+    evaluate_verb,
+    import_verb,
     report_verb,
     calibrate_verb,
     doctor_verb,

@@ -69,7 +69,7 @@ def check_problem_verb(
         refused = 0
         with click.open_file(json_path or "/dev/null", "w") as sink:
             for problem in problems:
-                findings = _findings(problem, device_of(device), timeout_s)
+                findings = findings_of(problem, device_of(device), timeout_s)
                 accepted = all(finding.state != "fix" for finding in findings)
                 refused += not accepted
                 listed = [finding.to_json() for finding in findings]
@@ -82,7 +82,8 @@ def check_problem_verb(
         sys.exit(EXIT_FAILED)
 
 
-def _findings(problem: Problem, device: str, timeout_s: float) -> list[Finding]:
+def findings_of(problem: Problem, device: str, timeout_s: float) -> list[Finding]:
+    """What there is to say of a problem; says on the way what is being tried."""
     with StatusLine() as line:
 
         def on_section(name: str, number: int, count: int) -> None:

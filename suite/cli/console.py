@@ -15,6 +15,9 @@ from suite import roofs
 from suite.calibration import CalibrationError
 from suite.judge.sandbox import SandboxError
 from suite.judge_process import JudgeError
+from suite.kernelbench.fit import DoesNotFitError
+from suite.kernelbench.folder import parse_scale
+from suite.kernelbench.source import SourceError
 from suite.problem import ProblemFolderError, UnknownNameError
 from suite.runner import NothingToRunError, Progress
 from suite.solution import SolutionFileError
@@ -30,8 +33,12 @@ USER_ERRORS = (
     NothingToRunError,
     SandboxError,
     ProfileFileError,
+    SourceError,
+    DoesNotFitError,
 )
 WIDEST_COLUMN = 60  # a reason may have 400 characters; it wraps instead of stretching the table
+SCALE_KEY = "suite.scale"
+"""Where click's context keeps what `--scale` says."""
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,10 +87,34 @@ def note(text: str) -> None:
 
 
 def problem_option(required: bool = True) -> Callable[[F], F]:
-    """The option that names a problem."""
-    return click.option(
-        "--problem", "problem_name", required=required, help="A problem's name; see `bench list`."
+    """The options that choose a problem; `suite.cli.problems.find_problem` finds it."""
+    problem = click.option(
+        "--problem",
+        "problem_name",
+        required=required,
+        help="A problem's name, see `bench list`; or FILE.py in the format of KernelBench.",
     )
+    return lambda command: problem(scale_option(command))
+
+
+def scale_option(command: F) -> F:
+    """The option that shrinks what a file in the format of KernelBench computes on."""
+    return click.option(
+        "--scale",
+        callback=_keep_scale,
+        expose_value=False,
+        metavar="1/4",
+        help="With FILE.py: shrink its sizes until the tensors have this share of their elements.",
+    )(command)
+
+
+def _keep_scale(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        context.meta[SCALE_KEY] = parse_scale(value)
+    except SourceError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def measured_roofs(root: Path, device: str) -> roofs.Roofs | None:

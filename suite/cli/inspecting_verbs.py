@@ -24,9 +24,10 @@ from suite.cli.console import (
     show_table,
 )
 from suite.cli.judging import select
+from suite.cli.problems import find_problem
 from suite.gpus import GPUS, RTX_4090, GpuSpec, by_slug
 from suite.names import did_you_mean
-from suite.problem import SEED, Problem, UnknownNameError, Workload, find_problem
+from suite.problem import SEED, Problem, UnknownNameError, Workload
 from suite.result import Result, Status
 from suite.solution import Solution
 

@@ -19,7 +19,9 @@ from suite.cli.console import (
     note,
     show_table,
 )
+from suite.foreign import as_solution
 from suite.judge.sandbox import CHOICES, NONE, choose
+from suite.kernelbench.fit import require_fit
 from suite.leaderboard import board
 from suite.machine import has_gpu
 from suite.problem import WHOLE_CHECK_TIER, Problem
@@ -77,6 +79,7 @@ def select(root: Path, problem: Problem, names: tuple[str, ...]) -> list[Solutio
         UnknownNameError: a name means nothing.
         SolutionFileError: two files have the same name.
     """
+    names = tuple(as_solution(root, problem, name) for name in names)
     chosen = [select_solution(root, problem, name) for name in names] or find_solutions(root, problem)
     selected = {solution.path: solution for solution in chosen}
     by_name: dict[str, Path] = {}
@@ -101,6 +104,8 @@ def judge(
     results: list[Result] = []
     if options.device == "cpu":
         note("no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU")
+    else:
+        require_fit(problem, options.workloads or problem.bench_workloads)
     confinement, why = choose(options.sandbox, options.device)
     if confinement == NONE:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
@@ -145,6 +150,8 @@ def is_kept(result: Result, options: RunOptions) -> bool:
 
 def is_ours(root: Path, problem: Problem, solution: Solution) -> bool:
     """Does the file lie where solutions of this checkout do? Measurements of others are not recorded."""
+    if problem.folder.resolve().parent != (root / "problems").resolve():
+        return False  # a file in the format of KernelBench that nobody imported
     return solution.path.parent in (problem.folder.resolve(), (root / "solutions" / problem.name).resolve())
 
 

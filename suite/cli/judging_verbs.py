@@ -23,8 +23,9 @@ from suite.cli.judging import (
     select,
     show,
 )
+from suite.cli.problems import find_problem
 from suite.judge.sandbox import NONE, SandboxError, choose
-from suite.problem import UnknownNameError, find_problem
+from suite.problem import UnknownNameError
 from suite.result import Result, Status
 from suite.runner import RunOptions, make_plan, new_run_id
 from suite.solution import Solution, select_solution

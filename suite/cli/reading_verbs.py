@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, problem_option, show_table
-from suite.problem import Problem, find_problem, find_problems
+from suite.cli.problems import find_problem
+from suite.problem import Problem, find_problems
 from suite.solution import Solution, find_solutions
 from suite.tables import problems_table, solutions_table, workloads_table
 

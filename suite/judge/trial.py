@@ -17,8 +17,9 @@ from suite.judge.fingerprint import changed, fingerprint
 from suite.judge.truth import Case, Expected, Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Status
-from suite.worker.protocol import spec_to_json
+from suite.worker.protocol import spec_to_json, value_to_json
 from suite.worker.sealing import scramble
+from suite.worker.state import Entry
 
 
 class UnfitError(Exception):
@@ -58,7 +59,18 @@ class Attached:
         """Build the model and the output buffers of a case."""
         self.outputs = exchange.output_buffers(expected.like, self.role)
         self._specs = []
-        self.worker.request("init", self.timeout_s, init_inputs=case.init_inputs)
+        with exchange.allocating_inputs():
+            copies = [entry.values.clone() for entry in case.state]
+        shared = exchange.publish(copies)  # held until the worker has copied it
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.worker.request(
+            "init",
+            self.timeout_s,
+            init_inputs=[value_to_json(value) for value in case.init_inputs],
+            state=[_entry_to_json(*pair, exchange) for pair in zip(case.state, shared, strict=True)],
+            training=case.training,
+        )
 
     def call(
         self,
@@ -94,6 +106,11 @@ class Attached:
         """Let go of the shared memory."""
         self.worker.request("detach", self.timeout_s)
         self._specs = []
+
+
+def _entry_to_json(entry: Entry, shared: torch.Tensor, exchange: Exchange) -> dict[str, Any]:
+    values = spec_to_json(exchange.spec(shared))
+    return {"name": entry.name, "is_parameter": entry.is_parameter, "values": values}
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import importlib.util
 import json
 import math
@@ -19,6 +21,7 @@ import torch
 from suite.judge.compare import RightOutput, Tolerance
 from suite.judge.exchange import Exchange
 from suite.roofline import PRECISIONS
+from suite.worker.state import Entry
 
 PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")
 EDGE_CASE_KEYS = {"name", "axes", "init_inputs", "inputs", "expects"}
@@ -55,6 +58,9 @@ class Case:
     inputs: list[torch.Tensor]
     expects: str = "reference"
     """What the problem says of the reference: "reference", it returns; else the exception that it raises."""
+    state: tuple[Entry, ...] = ()
+    """The reference's parameters and buffers, on the judge's side alone."""
+    training: bool = True
 
 
 def load_module(path: Path) -> ModuleType:
@@ -87,6 +93,8 @@ class Truth:
             self.tolerance: Tolerance = _checked_tolerance(self._inputs.TOLERANCE)
         with self._of_inputs("DISTRIBUTIONS"):
             self.distributions: tuple[str, ...] = _checked_names(getattr(self._inputs, "DISTRIBUTIONS", ()))
+        self._training = bool(getattr(self._inputs, "TRAINING", True))
+        self._built: tuple[str, torch.nn.Module] | None = None
 
     @property
     def draws_axes(self) -> bool:
@@ -106,6 +114,15 @@ class Truth:
         with self._of_inputs("bytes_moved or flops"):
             return int(self._inputs.bytes_moved(**axes)), int(self._inputs.flops(**axes))
 
+    @property
+    def is_counted(self) -> bool:
+        """Are bytes and flops those of the reference's operators, not the least that the task allows?"""
+        return not getattr(self._inputs, "FLOPS_ARE_LEAST", True)
+
+    def least_flops(self, axes: dict[str, Any]) -> int:
+        """Flops that no answer can do without: none where the reference's were only counted."""
+        return 0 if self.is_counted else self.work(axes)[1]
+
     def fresh_case(self, name: str, axes: dict[str, Any], exchange: Exchange) -> Case:
         """A workload with inputs that nobody has seen, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
@@ -113,7 +130,8 @@ class Truth:
             inputs = _checked_tensors(self._inputs.get_inputs(**axes))
         with self._of_inputs(f"get_init_inputs of {name!r}"):
             init_inputs = list(self._inputs.get_init_inputs(**axes))
-        return Case(name, axes, init_inputs, self._shared(f"{name!r}", inputs, exchange))
+        shared = self._shared(f"{name!r}", inputs, exchange)
+        return self._with_state(Case(name, axes, init_inputs, shared))
 
     def edge_cases(self, exchange: Exchange) -> list[Case]:
         """The problem's edge cases, in shared memory."""
@@ -123,12 +141,14 @@ class Truth:
             if not cases:
                 raise _BreachError("is empty; a problem names what its solutions trip over")
         return [
-            Case(
-                f"edge case {case['name']!r}",
-                case["axes"],
-                list(case["init_inputs"]),
-                self._shared(f"edge case {case['name']!r}", list(case["inputs"]), exchange),
-                case["expects"],
+            self._with_state(
+                Case(
+                    f"edge case {case['name']!r}",
+                    case["axes"],
+                    list(case["init_inputs"]),
+                    self._shared(f"edge case {case['name']!r}", list(case["inputs"]), exchange),
+                    case["expects"],
+                )
             )
             for case in cases
         ]
@@ -187,9 +207,36 @@ class Truth:
             return _as_list(model.double()(*wide))
 
     def _model(self, case: Case) -> torch.nn.Module:
-        with torch.device(self._device):
-            model: torch.nn.Module = self._reference.Model(*case.init_inputs)
-        return model
+        """The reference as constructed: what a call changes in it, such as running means, is forgotten."""
+        return copy.deepcopy(self._constructed(case))
+
+    @torch.no_grad()
+    def _constructed(self, case: Case) -> torch.nn.Module:
+        """One module for cases in a row that are constructed alike, with parameters nobody has seen."""
+        key = repr(case.init_inputs)
+        if self._built is None or self._built[0] != key:
+            self._built = None
+            torch.manual_seed(secrets.randbits(63))
+            with torch.device(self._device):
+                model: torch.nn.Module = self._reference.Model(*case.init_inputs)
+            if isinstance(model, torch.nn.Module) and not self._training:
+                model.eval()
+            self._built = key, model
+        return self._built[1]
+
+    def _with_state(self, case: Case) -> Case:
+        """The case with what a solution must be given of the reference's module."""
+        try:
+            model = self._constructed(case)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception:
+            return case  # `expected` says so
+        parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+        state = tuple(
+            Entry(name, name in parameters, value.detach()) for name, value in model.state_dict().items()
+        )
+        return dataclasses.replace(case, state=state, training=self._training)
 
     def _shared(self, name: str, inputs: list[torch.Tensor], exchange: Exchange) -> list[torch.Tensor]:
         with self._of_inputs(f"inputs of {name}"):

@@ -44,11 +44,11 @@ LAYERS = (
         "store",
         "worker",
     },
-    {"doctor", "profile_store", "published", "roofs", "solution"},
-    {"authoring", "judge", "rows", "runner", "submission"},
+    {"doctor", "kernelbench", "profile_store", "published", "roofs", "solution"},
+    {"authoring", "foreign", "judge", "matching", "rows", "runner", "submission"},
     {"calibration", "leaderboard", "profiling"},
-    {"benchmarks", "tables"},
-    {"analysis", "benchmark_sources", "profile_tables", "replay"},
+    {"benchmarks", "evaluation", "tables"},
+    {"analysis", "benchmark_sources", "evaluator", "profile_tables", "replay"},
     {"stages"},
     {"report"},
     {"cli", "pytest_plugin"},
@@ -59,9 +59,10 @@ BANNED_WORDS = {"efficiency", "gbps", "perf", "score", "scores"}
 FILE_LOADERS = {
     "suite/analysis/child/session.py",
     "suite/judge/truth.py",
+    "suite/kernelbench/child/subject.py",
     "suite/worker/solution_host.py",
 }
-CHILDREN = r"suite\.(judge|worker|analysis\.child)\b"  # they run in processes of their own
+CHILDREN = r"suite\.(judge|worker|(analysis|kernelbench)\.child)\b"  # they run in processes of their own
 
 
 def module_of(path: Path) -> str:

@@ -4,7 +4,8 @@ Requests (judge to worker) carry `seq` and `op`:
 
 - `hello`: answered as soon as torch and Triton are imported.
 - `start`: `device` ("cuda" or "cpu"), `path`, `class_name`, `card`. Imports the solution.
-- `init`: `init_inputs`. Builds the model.
+- `init`: `init_inputs` (see `value_to_json`), and optionally `state`, a list of `name`, `is_parameter` and
+`values`, a `TensorSpec`, and `training`. Builds the model, loads the state, chooses the mode.
 - `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers. With
 `private` the inputs are copied to memory of the worker's own, and nothing stays mapped: a profiler that saves
 and restores memory may not reach another process's.
@@ -68,3 +69,36 @@ def spec_from_json(values: dict[str, Any]) -> TensorSpec:
         offset_bytes=values["offset_bytes"],
         buffer=None if buffer is None else BufferSpec(**buffer),
     )
+
+
+def value_to_json(value: Any) -> Any:
+    """An argument of `Model(...)` as JSON: tuples and dtypes survive.
+
+    Raises:
+        TypeError: it is of a kind that does not travel.
+    """
+    if isinstance(value, tuple):
+        return {"tuple": [value_to_json(item) for item in value]}
+    if isinstance(value, list):
+        return [value_to_json(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: value_to_json(item) for key, item in value.items()}}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if type(value).__module__ == "torch" and type(value).__name__ == "dtype":
+        return {"dtype": str(value).removeprefix("torch.")}
+    kinds = "a number, a text, a dtype, or a list, tuple or dict of them"
+    raise TypeError(f"an argument of Model(...) must be {kinds}, found {type(value).__name__}")
+
+
+def value_from_json(value: Any, dtypes: Any) -> Any:
+    """The inverse of `value_to_json`; `dtypes` has the dtypes as attributes, as torch does."""
+    if isinstance(value, list):
+        return [value_from_json(item, dtypes) for item in value]
+    if isinstance(value, dict):
+        if "tuple" in value:
+            return tuple(value_from_json(item, dtypes) for item in value["tuple"])
+        if "dtype" in value:
+            return getattr(dtypes, value["dtype"])
+        return {key: value_from_json(item, dtypes) for key, item in value["dict"].items()}
+    return value

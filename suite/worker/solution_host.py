@@ -18,7 +18,8 @@ from suite.worker.buffers import SharedBuffers
 from suite.worker.clock import ColdClock
 from suite.worker.device_trace import Span, busy_us, spin, summed, traced
 from suite.worker.pretend_cuda import PretendCuda, install
-from suite.worker.protocol import TensorSpec, spec_from_json
+from suite.worker.protocol import TensorSpec, spec_from_json, value_from_json
+from suite.worker.state import Entry, load_state
 from suite.worker.watch import Watch
 
 MODULE_NAME = "solution"
@@ -95,8 +96,26 @@ class SolutionHost:
     def _init(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._class is not None
         with self._pretend(), torch.no_grad():
-            self._model = self._class(*request["init_inputs"])
+            self._model = self._class(*value_from_json(request["init_inputs"], torch))
+            if isinstance(self._model, torch.nn.Module):
+                if self._device.type == "cuda":
+                    self._model.to(self._device)
+                if not request.get("training", True):
+                    self._model.eval()
+            self._load(request.get("state", []))
         return {}
+
+    def _load(self, state: list[dict[str, Any]]) -> None:
+        """Copy the reference's parameters and buffers, and let go of the judge's memory again."""
+        if not state:
+            return
+        self._detach({})
+        values = [self._buffers.tensor(spec_from_json(entry["values"]), self._device) for entry in state]
+        pairs = zip(state, values, strict=True)
+        load_state(self._model, [Entry(e["name"], e["is_parameter"], value) for e, value in pairs])
+        torch.cuda.synchronize()
+        del values, pairs
+        self._detach({})
 
     def _attach(self, request: dict[str, Any]) -> dict[str, Any]:
         self._detach(request)

@@ -63,6 +63,8 @@ class Session:
             module = _load(self._solution, "solution")
             self.step = "init"
             model = getattr(module, self._request["class_name"])(*init_inputs)
+            if isinstance(model, torch.nn.Module):
+                model.to("cuda")
             self.step = "call"
             with books:
                 value = model(*inputs)

@@ -1,0 +1,379 @@
+"""All that the suite needs of a file and that the file lacks, as JSON values."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.kernelbench.child.accuracy import Rounded, needed_bound, to_bf16, to_tf32, tolerance_of
+from suite.kernelbench.child.shrinking import Shrinking
+from suite.kernelbench.child.subject import Followed, Sizes, Subject, UnfitFileError, kind, seeded
+
+DRAWS = 6
+DRAWS_S = 2.0
+MOST_REAL_BYTES = 64e6
+MOST_REAL_FLOPS = 4e9
+KERNELBENCH_TOLERANCE = 1e-4
+"""Absolute and relative, for float32; KernelBench's own."""
+CONTEXT_BYTES = 2_000_000_000
+"""Three CUDA contexts with torch's kernels, and what is read to empty the L2 cache."""
+COMPARE_BYTES = 64
+"""What a comparison holds for each element of an output."""
+SMALLEST = 2
+
+Say = Callable[[str], None]
+
+
+def derive(folder: Path, sizes: Sizes, scale: float | None, say: Say) -> dict[str, Any]:
+    """What stands in the problem's folder.
+
+    Raises:
+        UnfitFileError: the file cannot be made a problem.
+    """
+    say("loading")
+    try:
+        subject = Subject(folder)
+    except Exception as error:
+        raise UnfitFileError(f"importing it raises {described(error, folder)}") from error
+    return _Derivation(subject, folder, sizes, say).all(scale)
+
+
+class _Derivation:
+    def __init__(self, subject: Subject, folder: Path, sizes: Sizes, say: Say) -> None:
+        self._subject = subject
+        self._folder = folder
+        self._say = say
+        self._remarks: list[str] = []
+        self._shrinking = Shrinking(subject, sizes)
+
+    def all(self, scale: float | None) -> dict[str, Any]:
+        self._look_at_inputs()
+        full = self._followed(self._shrinking.seed)
+        self._say("looking for small sizes")
+        seed = self._scaled(scale)
+        small = self._shrinking.small(self._shrinking.seed)
+        smallest = self._shrinking.small(small, target=1, least=SMALLEST)
+        checks = {"small": small}
+        odd = self._shrinking.odd(small)
+        if odd != small:
+            checks["odd"] = odd
+        ranges = self._shrinking.ranges(small, smallest)
+        self._say("running it on the CPU at small sizes")
+        self._require_one_answer(small)
+        smallest = self._usable(smallest, small)
+        at_seed, at_small = self._followed(seed), self._followed(small)
+        distributions = self._distributions(small)
+        tolerance, source = self._tolerance(checks, distributions, at_seed, at_small)
+        distribution = self._distribution_of_seed(small, distributions, tolerance, at_seed, at_small)
+        workloads = {"seed": {"tier": "bench", "axes": {**seed, **distribution}}}
+        workloads |= {
+            name: {"tier": "check", "axes": {**axes, **distribution}} for name, axes in checks.items()
+        }
+        counted = [(axes, self._followed(axes)) for axes in (seed, *checks.values())]
+        self._say("trying zeros at KernelBench's own tolerance")
+        self._try_zeros()
+        if at_seed.uncounted:
+            self._remark(f"No flops are counted for {', '.join(at_seed.uncounted)}.")
+        if seed == small:
+            self._remark("No module-level size can be changed: it is checked at the size it is timed at.")
+        return {
+            "workloads": workloads,
+            "tolerance": tolerance,
+            "tolerance_source": source,
+            "distributions": distributions,
+            "training": self._subject.training,
+            "memory_bytes": {"seed": memory_bytes(at_seed), "full": memory_bytes(full)},
+            "work": [(axes, (found.bytes_moved, found.flops)) for axes, found in counted],
+            "smallest": smallest,
+            "ranges": ranges,
+            "remarks": self._remarks,
+            "inputs": at_seed.input_kinds,
+            "outputs": at_seed.output_kinds,
+            "state_bytes": at_seed.state_bytes,
+            "input_bytes": at_seed.input_bytes,
+            "scale": scale,
+        }
+
+    def _remark(self, text: str) -> None:
+        self._remarks.append(text)
+
+    def _look_at_inputs(self) -> None:
+        """What the generators make, without data: tensors alone, and on which device."""
+        names = self._subject.draft._names(repr(self._shrinking.seed))
+        try:
+            with torch.device("meta"):
+                values = names["get_inputs"]()
+            list(names["get_init_inputs"]())
+        except Exception as error:
+            raise UnfitFileError(f"its generators raise {described(error, self._folder)}") from error
+        if not isinstance(values, list | tuple) or not values:
+            raise UnfitFileError(f"get_inputs must return a list of tensors, found {type(values).__name__}")
+        for place, value in enumerate(values):
+            if not isinstance(value, torch.Tensor):
+                raise UnfitFileError(
+                    f"input {place} of get_inputs is {type(value).__name__}; judge and worker share tensors "
+                    "alone: make it an argument of Model(...) by way of get_init_inputs"
+                )
+        elsewhere = [str(place) for place, value in enumerate(values) if value.device.type != "meta"]
+        if elsewhere:
+            self._remark(
+                f"get_inputs makes input {', '.join(elsewhere)} on the CPU whatever the default device: each "
+                "draw is copied to the card, which takes longer."
+            )
+
+    def _followed(self, sizes: Sizes) -> Followed:
+        try:
+            return self._subject.follow(sizes)
+        except UnfitFileError:
+            raise
+        except Exception as error:
+            raise UnfitFileError(
+                f"its forward cannot be followed without data: {described(error, self._folder)}"
+            ) from error
+
+    def _scaled(self, scale: float | None) -> Sizes:
+        if scale is None:
+            return self._shrinking.seed
+        sizes = self._shrinking.scaled(scale)
+        if sizes is None:
+            raise UnfitFileError(
+                f"no module-level sizes are found that shrink its tensors to {scale:g} of what they are; "
+                "sizes are numbers that only get_inputs and get_init_inputs read"
+            )
+        return sizes
+
+    def _require_one_answer(self, sizes: Sizes) -> None:
+        """One answer for the same state and inputs, whatever ran before.
+
+        Raises:
+            UnfitFileError: there is none even in the mode of `eval()`.
+        """
+        reason = self._no_single_answer(sizes)
+        if reason is None:
+            return
+        self._subject.training = False
+        if self._no_single_answer(sizes) is not None:
+            raise UnfitFileError(reason)
+        self._remark(
+            f"As constructed, {reason}. Judged in the mode of eval(), to which solutions are set too."
+        )
+
+    def _no_single_answer(self, sizes: Sizes) -> str | None:
+        subject = self._subject
+        try:
+            with seeded(1):
+                model, inputs = subject.model(sizes, "cpu"), subject.inputs(sizes)
+                first = subject.run(model, inputs)
+            with seeded(2):
+                again = subject.run(model, inputs)
+                other = subject.model(sizes, "cpu")
+                other.load_state_dict(model.state_dict())
+                elsewhere = subject.run(other, inputs)
+                with torch.no_grad():
+                    model(*[value.clone() for value in inputs])
+                later = subject.run(model, inputs)
+        except UnfitFileError:
+            raise
+        except Exception as error:
+            raise UnfitFileError(
+                f"at small sizes {sizes} it raises {described(error, self._folder)}"
+            ) from error
+        if not _alike(first, again):
+            return "two calls on the same inputs differ (dropout, or another draw in forward)"
+        if not _alike(first, elsewhere):
+            return (
+                "its outputs depend on something random that is neither a parameter nor a buffer: use "
+                "register_buffer, so that a solution can be given the same"
+            )
+        if not _alike(first, later):
+            return "its outputs depend on the calls before"
+        return None
+
+    def _usable(self, smallest: Sizes, small: Sizes) -> Sizes:
+        try:
+            self._errors(smallest, "given", draws=1)
+        except Exception:
+            return small
+        return smallest
+
+    def _distributions(self, small: Sizes) -> list[str]:
+        """Standard normal draws too, if the file draws uniform ones and is as exact with them."""
+        subject = self._subject
+        with seeded(3):
+            given = subject.inputs(small)
+        with seeded(3):
+            normal = subject.inputs(small, "normal")
+        if _alike(given, normal):
+            return ["given"]
+        own = max(self._errors(small, "given"), 1e-6)
+        if self._errors(small, "normal") > 32 * own or not self._stays_finite(small):
+            self._remark("Standard normal inputs are not tried: the task is ill-conditioned for them.")
+            return ["given"]
+        return ["given", "normal"]
+
+    def _stays_finite(self, sizes: Sizes) -> bool:
+        with seeded(4):
+            model, inputs = self._subject.model(sizes, "cpu"), self._subject.inputs(sizes, "normal")
+        return all(bool(out.isfinite().all()) for out in self._subject.run_wide(model, inputs))
+
+    def _errors(self, sizes: Sizes, distribution: str, draws: int = DRAWS, rounding: Any = None) -> float:
+        """The bound that the reference needs, the worst of some draws; large ones are few.
+
+        Raises:
+            UnfitFileError: it does not run in float64.
+        """
+        worst = 0.0
+        deadline = time.monotonic() + DRAWS_S
+        for seed in range(draws):
+            if seed and time.monotonic() > deadline:
+                break
+            with seeded(seed):
+                model = self._subject.model(sizes, "cpu")
+                inputs = self._subject.inputs(sizes, distribution)
+            try:
+                truth = self._subject.run_wide(model, inputs)
+            except Exception as error:
+                raise UnfitFileError(
+                    "it does not run in float64, which answers are compared with: "
+                    f"{described(error, self._folder)}"
+                ) from error
+            if rounding is None:
+                answers = self._subject.run(model, inputs)
+            else:
+                with Rounded(rounding):
+                    answers = self._subject.run_wide(model, inputs)
+            floats = [(a, t) for a, t in zip(answers, truth, strict=True) if t.is_floating_point()]
+            worst = max([worst, *(needed_bound(a, t) for a, t in floats)])
+        return worst
+
+    def _errors_of_bf16_inputs(self, sizes: Sizes, distribution: str) -> float:
+        """The bound that the least of some draws needs when the inputs alone are rounded to bfloat16."""
+        needed = []
+        for seed in range(DRAWS):
+            with seeded(seed):
+                model = self._subject.model(sizes, "cpu")
+                inputs = self._subject.inputs(sizes, distribution)
+            truth = self._subject.run_wide(model, inputs)
+            coarse = [to_bf16(x.double()) if x.is_floating_point() else x for x in inputs]
+            answers = self._subject.run_wide(model, coarse)
+            floats = [(a, t) for a, t in zip(answers, truth, strict=True) if t.is_floating_point()]
+            needed.append(max(needed_bound(a, t) for a, t in floats))
+        return min(needed)
+
+    def _tolerance(
+        self, checks: dict[str, Sizes], distributions: list[str], at_seed: Followed, at_small: Followed
+    ) -> tuple[dict[str, float] | str, str]:
+        dtypes = at_seed.output_dtypes
+        if any(dtype == torch.float64 for dtype in dtypes):
+            raise UnfitFileError(
+                "an output is float64, for which there is no precision class; return float32"
+            )
+        if not any(dtype.is_floating_point for dtype in dtypes):
+            return tolerance_of(dtypes, 0.0, None, 1, 1)
+        own = max(self._errors(sizes, name) for sizes in checks.values() for name in distributions)
+        rounded = None
+        if at_seed.product_flops:
+            small, last = checks["small"], distributions[-1]
+            tf32 = self._errors(small, last, rounding=to_tf32)
+            rounded = tf32, self._errors_of_bf16_inputs(small, last)
+        if own > 0.01 and not any(dtype in (torch.bfloat16, torch.float16) for dtype in dtypes):
+            raise UnfitFileError(
+                f"the reference itself errs by {own:.1e} against float64 at small sizes: it is too "
+                "ill-conditioned to tell right from wrong"
+            )
+        return tolerance_of(dtypes, own, rounded, at_seed.longest_sum, at_small.longest_sum)
+
+    def _distribution_of_seed(
+        self,
+        small: Sizes,
+        distributions: list[str],
+        tolerance: dict[str, float] | str,
+        at_seed: Followed,
+        at_small: Followed,
+    ) -> dict[str, str]:
+        """Normal inputs, if an answer that ignores or rounds the file's own would come near."""
+        if isinstance(tolerance, str):
+            return {}
+        with seeded(5):
+            model = self._subject.model(small, "cpu")
+            draws = [self._subject.run_wide(model, self._subject.inputs(small)) for _ in range(DRAWS)]
+        spreads = [_spread(torch.stack(output)) for output in zip(*draws, strict=True)]
+        spread = [share for share in spreads if share is not None]
+        if not spread:
+            return {}
+        shrink = (max(1, at_small.longest_sum) / max(1, at_seed.longest_sum)) ** 0.5
+        near, bound = min(spread) * shrink, max(tolerance.values())
+        coarse = math.inf
+        if at_seed.product_flops:
+            coarse = self._errors_of_bf16_inputs(small, "given") * shrink
+        if near > 2 * bound and coarse > 1.1 * bound:
+            return {}
+        what, error = ("rounds them to bfloat16", coarse) if near > 2 * bound else ("ignores them", near)
+        text = (
+            f"On the file's own inputs an answer that {what} would be off by about {error:.1e} (bound "
+            f"{bound:.1e})"
+        )
+        if "normal" not in distributions:
+            self._remark(f"{text}: a passed workload proves less.")
+            return {}
+        self._remark(f"{text}; inputs are drawn from the standard normal instead.")
+        return {"distribution": "normal"}
+
+    def _try_zeros(self) -> None:
+        """Do zeros pass what KernelBench asks? At sizes that a CPU computes, the batch reduced first."""
+        first = self._shrinking.follow(self._shrinking.seed)
+        if first is None:
+            return
+        room = min(MOST_REAL_BYTES / 4 / first.elements, MOST_REAL_FLOPS / max(1, first.flops))
+        sizes = self._shrinking.scaled(min(1.0, room))
+        if sizes is None:
+            return
+        with seeded(6):
+            try:
+                outputs = self._subject.run(self._subject.model(sizes, "cpu"), self._subject.inputs(sizes))
+            except Exception:
+                return
+        zeros = [torch.zeros_like(t) for t in outputs]
+        bound = KERNELBENCH_TOLERANCE
+        if all(torch.allclose(t, z, rtol=bound, atol=bound) for t, z in zip(outputs, zeros, strict=True)):
+            largest = max(float(t.abs().max()) for t in outputs)
+            self._remark(
+                f"Zeros pass at KernelBench's own tolerance ({bound:g}): no output exceeds {largest:.1e} at "
+                f"{sizes or 'its sizes'}. Here they are an error of 100 %."
+            )
+
+
+def _spread(draws: torch.Tensor) -> float | None:
+    """How far, as a share of its size, an output is from its mean over draws of the inputs."""
+    if not draws.is_floating_point() or not bool(draws.isfinite().all()):
+        return None
+    size = float(draws.square().mean().sqrt())
+    return float(draws.var(dim=0).mean().sqrt()) / size if size else None
+
+
+def memory_bytes(found: Followed) -> int:
+    """What judging holds on the card at its worst: inputs and state, narrow and wide, and the forwards."""
+    judge = found.input_bytes + 2 * found.float_input_bytes + 6 * found.state_bytes + 2 * found.peak_bytes
+    workers = 2 * found.state_bytes + 2 * found.peak_bytes + 2 * found.output_bytes
+    return judge + workers + COMPARE_BYTES * found.largest_output + CONTEXT_BYTES
+
+
+def described(error: BaseException, folder: Path) -> str:
+    """Type and message on one line, and the line of the file that it came from."""
+    text = " ".join(str(error).split())[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == folder / "reference.py"]
+    return f"{type(error).__name__}{f' (line {lines[-1]})' if lines else ''}: {text}"
+
+
+def _alike(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
+    return len(one) == len(other) and all(
+        kind(a) == kind(b) and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+        for a, b in zip(one, other, strict=True)
+    )

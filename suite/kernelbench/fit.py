@@ -1,0 +1,31 @@
+"""Does what a problem holds in memory fit the card?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from suite.machine import gpu_states
+from suite.problem import Problem
+
+
+class DoesNotFitError(ValueError):
+    """A workload needs more memory than the card has; the message has the figures."""
+
+
+def require_fit(problem: Problem, workloads: Iterable[str]) -> None:
+    """Refuse what cannot be judged on this machine's card before it runs out of memory.
+
+    Raises:
+        DoesNotFitError: a workload needs more than the card has.
+    """
+    totals_mb = [state.memory_total_mb for state in gpu_states() if state.memory_total_mb]
+    needs = problem.memory_bytes if totals_mb else {}
+    for name in workloads:
+        need_gb, have_gb = needs.get(name, 0) / 1e9, max(totals_mb, default=0) / 1e3
+        if need_gb > have_gb:
+            share = next((n for n in (2, 4, 8, 16, 32, 64) if need_gb / n < have_gb), 128)
+            raise DoesNotFitError(
+                f"workload {name!r} of {problem.name} takes about {need_gb:.1f} GB to judge: inputs and "
+                "state, the same in float64, and what the reference holds meanwhile. The card has "
+                f"{have_gb:.1f} GB; --scale 1/{share} shrinks its sizes"
+            )

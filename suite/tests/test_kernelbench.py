@@ -1,0 +1,302 @@
+"""Ten files in the format of KernelBench, each with a right and a wrong solution, through the real judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from suite.cli import main
+from suite.evaluation import Evaluated
+from suite.evaluator import Evaluator, divided
+from suite.kernelbench import folder as folders
+from suite.kernelbench.child.derive import derive
+from suite.kernelbench.folder import Imported, problem_of
+from suite.kernelbench.source import Source, SourceError, read_source
+from suite.runner import RunOptions
+
+FILES = Path(__file__).parent / "kernelbench"
+NAMES = sorted(path.stem for path in (FILES / "problems").glob("*.py"))
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+def derive_here(
+    source: Source, folder: Path, scale: float | None, on_step: Callable[[str], None]
+) -> dict[str, Any]:
+    """In this process, which has torch already: a child of its own would take seconds to load it."""
+    return derive(folder, dict(source.sizes), scale, on_step)
+
+
+def imported(root: Path, name: str) -> Imported:
+    return problem_of(root, FILES / "problems" / f"{name}.py", lambda _text: None)
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def verdicts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Evaluated]:
+    root = tmp_path_factory.mktemp(request.param)
+    works = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "derive", derive_here)
+        for name in NAMES:
+            paths = {
+                f"{name}/{side}": FILES / "solutions" / name / f"{side}.py" for side in ("right", "wrong")
+            }
+            works.append(divided(imported(root, name).problem, paths, request.param, {})[0])
+    records: list[Evaluated] = []
+    options = RunOptions(request.param, timeout_s=120)
+    Evaluator(root, options, records.append).evaluate(works, 2 if request.param == "cpu" else 1)
+    return {record.solution: record for record in records}
+
+
+def test_the_files_cover_what_the_format_has() -> None:
+    assert NAMES == [
+        "batch_norm",
+        "buffers",
+        "convolution",
+        "integer_inputs",
+        "large_elementwise",
+        "one_input",
+        "parameters",
+        "scalar_output",
+        "several_inputs",
+        "tuple_output",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_right_solution_of_a_file_passes(verdicts: dict[str, Evaluated], name: str) -> None:
+    record = verdicts[f"{name}/right"]
+    assert (record.status, record.reason) == ("passed", None)
+    checked = record.results[0].correctness
+    assert checked is not None
+    assert checked.outputs_checked >= 6
+    if record.device == "cuda":
+        assert [result.workload for result in record.results] == ["check", "seed"]
+        assert record.row is not None
+        assert record.row.fraction_of_peak is not None
+        assert 0 < record.row.fraction_of_peak < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_wrong_solution_of_a_file_is_incorrect(verdicts: dict[str, Evaluated], name: str) -> None:
+    assert verdicts[f"{name}/wrong"].status == "incorrect"
+
+
+def test_a_problem_is_made_once_and_its_reference_is_the_file_byte_for_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "derive", derive_here)
+    first = imported(tmp_path, "one_input")
+    assert first.problem.reference.read_bytes() == (FILES / "problems" / "one_input.py").read_bytes()
+    assert first.problem.folder.parent.parent.parent == tmp_path / "reports" / "imported"
+    monkeypatch.setattr(folders, "derive", None)  # would fail if it were called again
+    assert imported(tmp_path, "one_input").problem == first.problem
+
+
+def test_import_and_run_take_a_file_and_say_what_they_do(tmp_path: Path) -> None:
+    (tmp_path / "problems").mkdir()
+    (tmp_path / "52_Weird Name.py").write_text((FILES / "problems" / "several_inputs.py").read_text())
+    (tmp_path / "bad.py").write_text("def get_inputs():\n    return []\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        done = CliRunner().invoke(
+            main, ["import", "kernelbench", "52_Weird Name.py", "--scale", "1/4", "--no-check"]
+        )
+        assert done.exit_code == 0, done.output
+        assert done.stdout == "imported: problems/52_weird_name_scale_1_4\n"
+        again = CliRunner().invoke(main, ["import", "kernelbench", "52_Weird Name.py", "--scale", "1/4"])
+        assert again.exit_code == 2
+        assert "exists; --name gives the problem another name" in " ".join(again.output.split())
+        bad = CliRunner().invoke(main, ["run", "--problem", "bad.py"])
+        assert bad.exit_code == 2
+        assert "bad.py: no Model and no get_init_inputs;" in " ".join(bad.output.split())
+        listed = CliRunner().invoke(main, ["list", "--problem", "52_weird_name_scale_1_4", "--json"])
+        assert '"rows": 2048' in listed.stdout
+        right = str(FILES / "solutions" / "several_inputs" / "right.py")
+        judged = CliRunner().invoke(
+            main,
+            [
+                "run",
+                "--problem",
+                "52_weird_name_scale_1_4",
+                "--solution",
+                right,
+                "--device",
+                "cpu",
+                "--json",
+                "-",
+            ],
+        )
+        assert judged.exit_code == 0, judged.output
+
+
+def test_a_scale_is_for_files_alone(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_root)
+    refused = CliRunner().invoke(main, ["run", "--problem", "row_argmin", "--scale", "1/2"])
+    assert refused.exit_code == 2
+    assert "'row_argmin' names a problem, whose workloads are what they are" in " ".join(
+        refused.output.split()
+    )
+    wrong = CliRunner().invoke(main, ["run", "--problem", "row_argmin", "--scale", "4"])
+    assert "a scale is a number between 0 and 1 such as 1/4, found '4'" in wrong.output
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "task.py"
+    path.write_text(f"import torch\nimport torch.nn as nn\n{text}\n")
+    return path
+
+
+def test_sizes_are_the_numbers_that_the_generators_alone_depend_on(tmp_path: Path) -> None:
+    source = read_source(
+        write(
+            tmp_path,
+            """
+rows, columns = 64, 32
+depth = 16 * 4
+half = rows // 2
+shape = (8, 16)
+eps = 1e-5
+LIMIT = 100
+class Model(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+    def forward(self, x):
+        rows = x[:LIMIT]
+        return rows
+def get_inputs():
+    return [torch.rand(rows, columns, depth, *shape)]
+def get_init_inputs():
+    return [half]
+""",
+        )
+    )
+    assert source.sizes == {"rows": 64, "columns": 32, "depth": 64, "shape": [8, 16]}
+    assert source.fixed == ("LIMIT",)
+
+
+FORWARD = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        {init}
+    def forward(self, {arguments}):
+        {forward}
+n = 64
+m = 96
+def get_inputs():
+    return [{inputs}]
+def get_init_inputs():
+    return []
+"""
+
+
+def derived(
+    folder: Path,
+    forward: str,
+    inputs: str = "torch.rand(n, m)",
+    init: str = "pass",
+    arguments: str = "x",
+    scale: float | None = None,
+) -> dict[str, Any]:
+    text = FORWARD.format(forward=forward, inputs=inputs, init=init, arguments=arguments)
+    source = read_source(write(folder, text))
+    (folder / "reference.py").write_bytes(source.content)
+    (folder / "inputs.py").write_text(folders.inputs_text("task", folders._draft()))
+    return derive(folder, dict(source.sizes), scale, lambda _text: None)
+
+
+def test_bytes_and_flops_are_those_of_the_operators(tmp_path: Path) -> None:
+    found = derived(tmp_path, "return torch.relu(self.linear(x))", init="self.linear = nn.Linear(96, 32)")
+    # x 64 x 96, weight 32 x 96, bias 32, output 64 x 32; a product, then a rectifier.
+    assert found["work"][0] == (
+        {"n": 64, "m": 96},
+        (4 * (64 * 96 + 32 * 96 + 32 + 64 * 32), 2 * 64 * 96 * 32 + 64 * 32),
+    )
+    assert found["state_bytes"] == 4 * (32 * 96 + 32)
+    assert list(found["tolerance"]) == ["fp32", "tf32"]
+
+
+def test_a_table_counts_what_is_looked_up_and_an_unused_input_nothing(tmp_path: Path) -> None:
+    found = derived(
+        tmp_path,
+        "return table[numbers]",
+        inputs="torch.rand(5000, m), torch.randint(0, 5000, (n,)), torch.rand(n)",
+        arguments="table, numbers, unused",
+    )
+    assert found["work"][0][1] == (4 * 64 * 96 + 8 * 64 + 4 * 64 * 96, 0)
+
+
+def test_dropout_is_judged_in_the_mode_of_eval(tmp_path: Path) -> None:
+    found = derived(tmp_path, "return self.drop(x)", init="self.drop = nn.Dropout(0.5)")
+    assert found["training"] is False
+    assert found["remarks"] == [
+        "As constructed, two calls on the same inputs differ (dropout, or another draw in forward). Judged "
+        "in the mode of eval(), to which solutions are set too."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"forward": "return x + torch.rand_like(x)"}, "two calls on the same inputs differ"),
+        (
+            {"forward": "return x * self.w", "init": "self.w = torch.rand(())"},
+            "its outputs depend on something random that is neither a parameter nor a buffer",
+        ),
+        (
+            {
+                "forward": "self.seen += 1; return x * self.seen",
+                "init": "self.register_buffer('seen', torch.zeros(()))",
+            },
+            "its outputs depend on the calls before",
+        ),
+        ({"forward": "return x * 2", "inputs": "3.5"}, "input 0 of get_inputs is float; "),
+        ({"forward": "return {'y': x}"}, "Model.forward returns dict; "),
+        ({"forward": "return x[x > 0.5]"}, "its forward cannot be followed without data: "),
+        ({"forward": "return x.double()"}, "an output is float64, "),
+        ({"forward": "return x @ x"}, "its forward cannot be followed without data: RuntimeError (line 9)"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_with_the_reason(
+    tmp_path: Path, parts: dict[str, str], reason: str
+) -> None:
+    from suite.kernelbench.child.subject import UnfitFileError
+
+    with pytest.raises(UnfitFileError) as refused:
+        derived(tmp_path, **parts)
+    assert str(refused.value).startswith(reason)
+
+
+def test_zeros_that_kernelbench_takes_are_named(tmp_path: Path) -> None:
+    found = derived(tmp_path, "return torch.softmax(x, 1) * 1e-3")
+    (remark,) = [text for text in found["remarks"] if text.startswith("Zeros pass")]
+    assert "Zeros pass at KernelBench's own tolerance (0.0001)" in remark
+    assert list(found["tolerance"]) == ["fp32"]
+
+
+def test_inputs_are_normal_where_an_answer_that_ignores_them_would_pass(tmp_path: Path) -> None:
+    found = derived(
+        tmp_path, "return x @ y", "torch.rand(8, 600000), torch.rand(600000, 8)", arguments="x, y"
+    )
+    assert found["workloads"]["seed"]["axes"]["distribution"] == "normal"
+    assert "inputs are drawn from the standard normal instead" in found["remarks"][0]
+    near = derived(tmp_path, "return x @ y", "torch.randn(n, m), torch.randn(m, n)", arguments="x, y")
+    assert "distribution" not in near["workloads"]["seed"]["axes"]
+
+
+def test_inputs_made_on_the_cpu_are_moved_and_that_is_said(tmp_path: Path) -> None:
+    found = derived(tmp_path, "return x * 2", inputs="torch.rand(n, m, device='cpu')")
+    assert found["remarks"][0].startswith("get_inputs makes input 0 on the CPU whatever the default device")
+
+
+def test_a_scale_shrinks_the_seed_and_leaves_the_file(tmp_path: Path) -> None:
+    found = derived(tmp_path, "return x.sum(1)", scale=0.25)
+    assert found["workloads"]["seed"]["axes"] == {"n": 16, "m": 96}
+    with pytest.raises(SourceError, match="a scale is a number between 0 and 1"):
+        folders.parse_scale("2")
