@@ -20,7 +20,7 @@ def require_agreement(attached: Attached, case: Case, exchange: Exchange, truth:
     """
     first = [bytes_of(output).clone() for output in attached.outputs]
     truths = truth.exact_outputs(case)
-    before = fingerprint(case.inputs)
+    before = fingerprint(case.genuine)
     call = attached.call(case, exchange)
     check_inputs(before, case)
     try:

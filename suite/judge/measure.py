@@ -204,7 +204,7 @@ class Bench:
         """
         case = self._fresh_case()
         truths = self.truth.exact_outputs(case)
-        before = fingerprint(case.inputs)
+        before = fingerprint(case.genuine)
         states: list[ClockState | None] = []
         latencies_ms: dict[str, float] = {}
         pair = (self.solution, self.rival)

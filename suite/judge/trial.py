@@ -181,7 +181,7 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
         WorkerFailedError: it raised, hung or died.
     """
     expected = truth.expected(case)
-    before = fingerprint(case.inputs)
+    before = fingerprint(case.genuine)
     try:
         attached.prepare(case, exchange, expected)
         call = attached.call(case, exchange)

@@ -19,11 +19,12 @@ from typing import Any
 import torch
 
 from suite.judge.compare import RightOutput, Tolerance
-from suite.judge.exchange import Exchange
+from suite.judge.exchange import Exchange, bytes_of
 from suite.roofline import PRECISIONS
 from suite.worker.state import Entry
 
 PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")
+MOST_KEPT_BYTES = 64 << 20  # check workloads and edge cases are far smaller, bench workloads larger
 EDGE_CASE_KEYS = {"name", "axes", "init_inputs", "inputs", "expects"}
 
 
@@ -50,7 +51,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to compute: a workload with fresh inputs, or an edge case with given ones."""
+    """One thing to compute: a workload with fresh inputs, or an edge case with given ones.
+
+    `private` is what the inputs were when they were made, where no worker can write; None: they are too large
+    to be kept twice.
+    """
 
     name: str
     axes: dict[str, Any]
@@ -61,6 +66,12 @@ class Case:
     state: tuple[Entry, ...] = ()
     """The reference's parameters and buffers, on the judge's side alone."""
     training: bool = True
+    private: list[torch.Tensor] | None = None
+
+    @property
+    def genuine(self) -> list[torch.Tensor]:
+        """The inputs as they were made, as far as that can be known."""
+        return self.inputs if self.private is None else self.private
 
 
 def load_module(path: Path) -> ModuleType:
@@ -131,7 +142,8 @@ class Truth:
         with self._of_inputs(f"get_init_inputs of {name!r}"):
             init_inputs = list(self._inputs.get_init_inputs(**axes))
         shared = self._shared(f"{name!r}", inputs, exchange)
-        return self._with_state(Case(name, axes, init_inputs, shared))
+        case = Case(name, axes, init_inputs, shared, private=_private(inputs, shared))
+        return self._with_state(case)
 
     def edge_cases(self, exchange: Exchange) -> list[Case]:
         """The problem's edge cases, in shared memory."""
@@ -140,18 +152,16 @@ class Truth:
             cases = [_checked_edge_case(case) for case in self._inputs.edge_cases()]
             if not cases:
                 raise _BreachError("is empty; a problem names what its solutions trip over")
-        return [
-            self._with_state(
-                Case(
-                    f"edge case {case['name']!r}",
-                    case["axes"],
-                    list(case["init_inputs"]),
-                    self._shared(f"edge case {case['name']!r}", list(case["inputs"]), exchange),
-                    case["expects"],
-                )
-            )
-            for case in cases
-        ]
+        return [self._edge_case(case, exchange) for case in cases]
+
+    def _edge_case(self, case: dict[str, Any], exchange: Exchange) -> Case:
+        name, inputs = f"edge case {case['name']!r}", list(case["inputs"])
+        shared = self._shared(name, inputs, exchange)
+        init_inputs = list(case["init_inputs"])
+        private = _private(inputs, shared)
+        return self._with_state(
+            Case(name, case["axes"], init_inputs, shared, case["expects"], private=private)
+        )
 
     @torch.no_grad()
     def expected(self, case: Case) -> Expected:
@@ -162,7 +172,7 @@ class Truth:
         """
         where = f"{self._files[0]}: {case.name}: the reference must"
         try:
-            outputs = _as_list(self._model(case)(*case.inputs))
+            outputs = _as_list(self._model(case)(*case.genuine))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
@@ -183,7 +193,7 @@ class Truth:
     def outputs(self, case: Case) -> list[torch.Tensor]:
         """What the reference itself returns."""
         with _of_file(self._files[0], f"Model of {case.name!r}"):
-            return _as_list(self._model(case)(*case.inputs))
+            return _as_list(self._model(case)(*case.genuine))
 
     @torch.no_grad()
     def exact_outputs(self, case: Case) -> list[RightOutput]:
@@ -192,7 +202,7 @@ class Truth:
         if self.tolerance == "exact" or not hasattr(self._inputs, "error_scale"):
             return [RightOutput(value) for value in values]
         with self._of_inputs(f"error_scale of {case.name!r}"):
-            scales = _checked_tensors(self._inputs.error_scale(*case.inputs))
+            scales = _checked_tensors(self._inputs.error_scale(*case.genuine))
             shapes = [tuple(tensor.shape) for tensor in scales], [tuple(tensor.shape) for tensor in values]
             if shapes[0] != shapes[1]:
                 raise _BreachError(f"must have the shapes of the outputs, {shapes[1]}, found {shapes[0]}")
@@ -202,8 +212,8 @@ class Truth:
         with _of_file(self._files[0], f"Model of {case.name!r}"):
             model = self._model(case)
             if self.tolerance == "exact":
-                return _as_list(model(*case.inputs))
-            wide = [x.double() if x.is_floating_point() else x for x in case.inputs]
+                return _as_list(model(*case.genuine))
+            wide = [x.double() if x.is_floating_point() else x for x in case.genuine]
             return _as_list(model.double()(*wide))
 
     def _model(self, case: Case) -> torch.nn.Module:
@@ -249,6 +259,24 @@ class Truth:
     def _on_device(self, exchange: Exchange):  # type: ignore[no-untyped-def]  # noqa: ANN202
         with exchange.allocating_inputs(), torch.device(self._device):
             yield
+
+
+def _private(made: list[torch.Tensor], shared: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    """The tensors that were made, apart from the shared ones; None if these are too large for a copy.
+
+    A worker may write to all memory that it shares at any time, also between the publication of inputs and
+    the computation of what is right for them.
+    """
+    if sum(tensor.untyped_storage().nbytes() for tensor in made) > MOST_KEPT_BYTES:
+        return None if any(mine is theirs for mine, theirs in zip(made, shared, strict=True)) else made
+    return [_copy(mine) if mine is theirs else mine for mine, theirs in zip(made, shared, strict=True)]
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of the whole memory behind a tensor, gaps included, seen as the tensor sees it."""
+    apart = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    apart.set_(bytes_of(tensor).clone().untyped_storage())
+    return apart.as_strided(tensor.shape, tensor.stride(), int(tensor.storage_offset()))
 
 
 @contextlib.contextmanager

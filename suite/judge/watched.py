@@ -156,7 +156,7 @@ class Watcher:
     def _ask(self, kind: Kind, *, device: bool = False, known: Work | None = None) -> Answer:
         sizes = sizes_of(self.case, self.attached)
         watch = request_for(kind, sizes, device=device)
-        before = fingerprint(self.case.inputs)
+        before = fingerprint(self.case.genuine)
         call = self.attached.call(self.case, self.exchange, self.method, watch)
         check_inputs(before, self.case)
         try:

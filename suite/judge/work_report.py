@@ -31,7 +31,7 @@ def parse_work(value: Any) -> Work:
             device=None if value["device"] is None else tuple(_kernel(row) for row in _rows(value["device"])),
             busy_us=_time(value["busy_us"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise MalformedWorkError("protocol: the report of a watched call is malformed") from error
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import selectors
 import shutil
 import signal
@@ -96,6 +97,7 @@ class WorkerProcess:
         requests_read, self._requests = os.pipe()
         self._replies, replies_write = os.pipe()
         os.set_blocking(self._replies, False)
+        os.set_blocking(self._requests, False)
         self.arena = Arena() if device == "cpu" else None
         kept = [requests_read, replies_write, *([self.arena.fd] if self.arena is not None else [])]
         command = [sys.executable, "-m", "suite.worker", device, *map(str, kept)]
@@ -126,7 +128,7 @@ class WorkerProcess:
         self._sequence += 1
         message = json.dumps({"seq": self._sequence, "op": op, **fields}).encode() + b"\n"
         try:
-            os.write(self._requests, message)
+            self._send(message, op, timeout_s)
         except BrokenPipeError:
             raise self._death(op) from None
         reply = self._read_reply(op, timeout_s)
@@ -235,6 +237,24 @@ class WorkerProcess:
             "PYTHONPATH": os.pathsep.join(paths),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+    def _send(self, message: bytes, op: str, timeout_s: float) -> None:
+        """Write a request; a worker may leave requests in the pipe, and may have made it smaller.
+
+        Raises:
+            WorkerFailedError: it left no room for this one until the deadline.
+        """
+        deadline = time.monotonic() + timeout_s
+        while message:
+            remaining = max(0.0, deadline - time.monotonic())
+            if not select.select([], [self._requests], [], remaining)[1]:
+                raise WorkerFailedError(Status.TIMEOUT, f"did not read {op!r} within {timeout_s:g} s")
+            with contextlib.suppress(BlockingIOError):
+                message = message[os.write(self._requests, message) :]
+                continue
+            if time.monotonic() >= deadline:
+                raise WorkerFailedError(Status.TIMEOUT, f"did not read {op!r} within {timeout_s:g} s")
+            time.sleep(0.01)  # some room, and not enough for what must be written at once
 
     def _read_reply(self, op: str, timeout_s: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout_s

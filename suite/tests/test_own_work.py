@@ -235,6 +235,8 @@ class TestParsing:
             ("device", [{"name": "k", "runs": 1, "total_us": "1"}]),
             ("busy_us", float("inf")),
             ("busy_us", True),
+            ("busy_us", 10**400),
+            ("device", [{"name": "k", "runs": 1, "total_us": 10**400}]),
         ],
     )
     def test_a_report_of_another_form_is_refused(self, key, value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
@@ -111,7 +112,7 @@ def _after(subject: Subject, shapes: Shapes, change: Change) -> list[tuple[str, 
     expected = subject.truth.expected(case)
     if not change(case.inputs):
         return []
-    reached = subject.truth.exact_outputs(case)
+    reached = subject.truth.exact_outputs(dataclasses.replace(case, private=None))  # what was changed
     return [
         (
             _of_output("", index, expected),
