@@ -267,12 +267,12 @@ BADS = [
     ),
     bad(
         "counts_too_few_bytes",
-        r"work: workload 'odd': bytes_moved gives 41796, but inputs and outputs occupy 48132",
+        r"work: workload 'odd': bytes_moved gives 41796, but inputs, state and outputs occupy 48132",
         (" + rows * 48)", ")"),
     ),
     bad(
         "counts_too_many_bytes",
-        r"work: workload 'odd': bytes_moved gives 96264, but inputs and outputs occupy 48132",
+        r"work: workload 'odd': bytes_moved gives 96264, but inputs, state and outputs occupy 48132",
         ("return 4 * (rows", "return 8 * (rows"),
     ),
     bad(
