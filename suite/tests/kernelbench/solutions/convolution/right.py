@@ -17,6 +17,7 @@ def conv_kernel(
     out_height,
     out_width,
     SIZE: tl.constexpr,
+    CHANNELS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     image = (tl.program_id(0) // filters).to(tl.int64)
@@ -25,12 +26,17 @@ def conv_kernel(
     mask = place < out_height * out_width
     row, column = place // out_width, place % out_width
     total = tl.zeros([BLOCK], tl.float32) + tl.load(b_ptr + filter_)
-    for channel in range(channels):
+    for first in range(0, channels, CHANNELS):
+        channel = first + tl.arange(0, CHANNELS)
         for i in range(SIZE):
             for j in range(SIZE):
-                at = ((image * channels + channel) * height + row + i) * width + column + j
-                weight = tl.load(w_ptr + ((filter_ * channels + channel) * SIZE + i) * SIZE + j)
-                total += weight * tl.load(x_ptr + at, mask, 0.0)
+                at = ((image * channels + channel[:, None]) * height + row[None, :] + i) * width
+                x = tl.load(
+                    x_ptr + at + column[None, :] + j, (channel[:, None] < channels) & mask[None, :], 0.0
+                )
+                tap = ((filter_ * channels + channel) * SIZE + i) * SIZE + j
+                weight = tl.load(w_ptr + tap, channel < channels, 0.0)
+                total += tl.sum(weight[:, None] * x, 0)
     tl.store(out_ptr + (image * filters + filter_) * out_height * out_width + place, total, mask)
 
 
@@ -45,7 +51,7 @@ class ModelNew(nn.Module):
         filters, _, size, _ = weight.shape
         out_height, out_width = height - size + 1, width - size + 1
         out = torch.empty(images, filters, out_height, out_width, device=x.device, dtype=x.dtype)
-        grid = (images * filters, triton.cdiv(out_height * out_width, 1024))
+        grid = (images * filters, triton.cdiv(out_height * out_width, 256))
         conv_kernel[grid](
             x,
             weight,
@@ -58,6 +64,7 @@ class ModelNew(nn.Module):
             out_height,
             out_width,
             SIZE=size,
-            BLOCK=1024,
+            CHANNELS=16,
+            BLOCK=256,
         )
         return out
