@@ -21,10 +21,11 @@ from suite.cli.console import (
 )
 from suite.cli.inspecting_verbs import inspect_all
 from suite.cli.judging import SANDBOX_OPTION, TIMEOUT_OPTION, is_ours, select
+from suite.cli.problems import find_problem
 from suite.cli.recorded import profiles_folder
 from suite.gpus import find_gpu
 from suite.machine import has_gpu
-from suite.problem import SEED, Problem, Workload, find_problem
+from suite.problem import SEED, Problem, Workload
 from suite.profile import NCU, Profile, to_json
 from suite.profile_tables import profile_table
 from suite.profiling import Unfit, profile

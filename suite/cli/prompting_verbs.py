@@ -10,9 +10,10 @@ import click
 
 from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, problem_option
 from suite.cli.inspecting_verbs import find_card, inspect_all
+from suite.cli.problems import find_problem
 from suite.cli.recorded import card_here, records_on
 from suite.gpus import RTX_4090
-from suite.problem import SEED, find_problem
+from suite.problem import SEED
 from suite.profile import NCU
 from suite.profile_store import latest
 from suite.solution import Solution, select_solution
