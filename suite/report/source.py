@@ -39,6 +39,12 @@ class Source:
     note: str
     """What was left out; empty if nothing was."""
 
+    @property
+    def numbered(self) -> Markup:
+        """All lines, each an element that a link can point to; the style sheet shows their numbers."""
+        spans = (f'<span class="line" id="L{n}">{line}\n</span>' for n, line in enumerate(self.lines, 1))
+        return Markup("".join(spans))  # noqa: S704 - the lines are markup
+
 
 def read_text(path: Path) -> str:
     """The file as text; what is no UTF-8 is marked."""
