@@ -21,7 +21,12 @@ CHECK_TIMEOUT_S = 600.0
 
 @click.group("import")
 def import_verb() -> None:
-    """Add problems that were written for another suite."""
+    """Add problems that were written for another suite.
+
+    \b
+    Examples:
+      bench import kernelbench 6_Matmul_with_large_K_dimension_.py --name large_k
+    """
 
 
 @import_verb.command("kernelbench")

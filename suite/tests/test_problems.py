@@ -37,7 +37,7 @@ def test_the_three_seed_problems_are_here() -> None:
 def test_the_folder_is_complete(problem: Problem) -> None:
     names = {path.name for path in problem.folder.iterdir() if path.is_file()}
     stages = {f"{stem}.py" for stem in STAGES}
-    assert names == {"reference.py", "inputs.py", "README.md", *stages}
+    assert names == {"reference.py", "inputs.py", "published.json", "README.md", *stages}
     assert len(problem.description) > 40
 
 

@@ -24,9 +24,6 @@ def tell(*_arguments, **_options):
     LAUNCHES.append(1)
 
 
-argmin_kernel.add_pre_run_hook(tell)
-
-
 def argmin(x):
     n_rows, n_cols = x.shape
     if n_cols == 0:
@@ -42,6 +39,8 @@ def argmin(x):
 class ModelNew(nn.Module):
     def __init__(self, dim):
         super().__init__()
+        if not argmin_kernel.pre_run_hooks:
+            argmin_kernel.add_pre_run_hook(tell)
 
     def forward(self, x):
         return argmin(x)
