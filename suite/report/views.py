@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,10 @@ from suite.rows import Row, latency_ci
 
 MOST_ROWS = 500
 """Rows of one table, and failures of one list: a page stays quick. The downloads have all."""
+MOST_CELLS = 5_000
+"""Rows times workloads of all tables of a page: it stays under 3 MB however many devices there are."""
+MOST_FAILURES = 600
+"""Failures listed on one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,10 @@ def device_view(pages: ProblemPages, device: Device, steps: tuple[Step, ...]) ->
     """The section of one device."""
     standing = device.board
     keys = row_keys(standing)
-    rows = standing.rows[:MOST_ROWS]
+    rows = standing.rows[: _most_rows(pages)]
+    failures = standing.failures[: min(MOST_ROWS, MOST_FAILURES // len(pages.devices))]
     figures = (
-        roofline_figure(standing, dict(pages.work)),
+        _roofline(pages, standing, rows),
         latency_figure(standing),
         ladder_figure(standing),
         heat_figure(standing),
@@ -83,11 +89,26 @@ def device_view(pages: ProblemPages, device: Device, steps: tuple[Step, ...]) ->
         ),
         classes=tuple(dict.fromkeys(row.precision for row in rows)),
         n_rows=len(standing.rows),
-        failures=standing.failures[:MOST_ROWS],
+        failures=failures,
         n_failures=len(standing.failures),
         figures=tuple(figure for figure in figures if figure is not None),
         steps=steps,
     )
+
+
+def _most_rows(pages: ProblemPages) -> int:
+    """Of each device's table."""
+    n_cells = sum(len(device.board.workloads) for device in pages.devices)
+    return min(MOST_ROWS, MOST_CELLS // max(n_cells, 1))
+
+
+def _roofline(pages: ProblemPages, standing: Board, rows: tuple[Row, ...]) -> Figure | None:
+    """Every solution that the table shows."""
+    figure = roofline_figure(dataclasses.replace(standing, rows=rows), dict(pages.work))
+    if figure is None or len(rows) == len(standing.rows):
+        return figure
+    which = f" Shown are the first {len(rows)} of {len(standing.rows)} solutions."
+    return dataclasses.replace(figure, summary=figure.summary + which)
 
 
 def values_of(row: Row, others: Iterable[Row | None]) -> list[float | int | None]:

@@ -128,7 +128,19 @@ class TestViews:
         assert (len(view.rows), view.n_rows, len(view.failures), view.n_failures) == (500, 700, 500, 600)
         assert [len(rows) for rows in page_data(view)["views"].values()] == [500, 500]
         assert len(view.figures) == 2
-        assert "Shown are 30 of 700 solutions." in view.figures[1].summary
+        assert view.figures[0].summary.endswith(" Shown are the first 500 of 700 solutions.")
+        assert view.figures[1].summary.endswith(" Shown are 30 of 700 solutions.")
+
+    def test_more_devices_and_workloads_have_shorter_tables_each(self):
+        workloads = tuple(f"w{number}" for number in range(10))
+        results = [
+            fake_result(f"s{number:03}", name, 4.0 + number, gpu=gpu)
+            for gpu in (fake_results.H200, "NVIDIA H100 80GB HBM3")
+            for number in range(260)
+            for name in workloads
+        ]
+        pages = collected(results, bench_workloads=workloads)
+        assert [len(device_view(pages, device, ()).rows) for device in pages.devices] == [250, 250]
 
 
 def at(second, solution, seed_ms, last_dim_ms, **fields):
