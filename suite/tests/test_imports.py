@@ -51,7 +51,7 @@ LAYERS = (
     {"benchmarks", "evaluation", "tables"},
     {"analysis", "benchmark_sources", "evaluator", "profile_tables", "replay"},
     {"stages"},
-    {"report"},
+    {"optimize", "report"},
     {"cli", "pytest_plugin"},
     {"__main__"},
 )
