@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from suite.judge.namespace import end_namespace, first_inside
+from suite.judge.sandbox import Sandbox, SandboxError, is_shown
+
 MAX_BYTES = 16 << 20
 START_TIMEOUT_S = 120.0
 """Importing torch takes seconds, on a busy machine many; it is not the time of what runs then."""
@@ -30,6 +33,9 @@ PASSED_ENVIRONMENT = (
     "LC_ALL",
 )
 
+HERE = Path(__file__).resolve().parents[1]
+SIGNAL_EXIT = 128  # bubblewrap, like a shell, adds the signal's number to this
+
 _running: set[int] = set()
 
 
@@ -37,7 +43,15 @@ class ChildError(RuntimeError):
     """The child missed its deadline, said too much, or died; the message says which."""
 
 
-def lines(module: str, request: dict[str, Any], folder: Path, timeout_s: float) -> Iterator[bytes]:
+def lines(
+    module: str,
+    request: dict[str, Any],
+    folder: Path,
+    timeout_s: float,
+    *,
+    code: Path = HERE,
+    confinement: Sandbox | None = None,
+) -> Iterator[bytes]:
     """The lines that `python -m MODULE FD` writes to FD; however it ends, all that it started is killed.
 
     Args:
@@ -45,11 +59,13 @@ def lines(module: str, request: dict[str, Any], folder: Path, timeout_s: float) 
         request: sent as one line of JSON to its standard input.
         folder: where it runs; its subfolder `tmp` is its home and holds its temporary files.
         timeout_s: from its first line to its end.
+        code: the folder that it imports the suite from; a confined child needs a copy in its own.
+        confinement: the sandbox, if any.
 
     Raises:
         ChildError: see there; the lines until then were yielded.
     """
-    with _child(module, folder, request) as (process, pipe):
+    with _child(module, folder, request, code, confinement) as (process, pipe):
         yield from _lines(process, pipe, timeout_s)
 
 
@@ -62,28 +78,40 @@ def end_all() -> None:
 
 @contextlib.contextmanager
 def _child(
-    module: str, folder: Path, request: dict[str, Any]
+    module: str, folder: Path, request: dict[str, Any], code: Path, confinement: Sandbox | None
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    for name in ("tmp", "shared"):
+        (folder / name).mkdir()
+    if confinement is not None and confinement.owner is not None:
+        os.chown(folder, confinement.owner, -1)
     pipe, write = os.pipe()
-    (folder / "tmp").mkdir()
+    said, told = os.pipe()
+    command = [sys.executable, "-P", "-m", module, str(write)]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-P", "-m", module, str(write)],
+        command if confinement is None else [*confinement.command(folder, told), *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        pass_fds=(write,),
+        pass_fds=(write,) if confinement is None else (write, told),
         cwd=folder,
-        env=_environment(folder / "tmp"),
+        env=_environment(folder / "tmp", code, confinement),
         start_new_session=True,
     )
     _running.add(process.pid)
+    first: int | None = None
     try:
         os.close(write)
+        os.close(told)
+        if confinement is not None:
+            first = _first_inside(said)
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(request).encode() + b"\n")
         yield process, pipe
     finally:
+        os.close(said)
+        if first is not None:
+            end_namespace(first)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         _running.discard(process.pid)  # before the number may become another process's
@@ -91,15 +119,26 @@ def _child(
         os.close(pipe)
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def _first_inside(said: int) -> int:
+    try:
+        return first_inside(said)
+    except SandboxError as error:
+        raise ChildError(f"did not start: {error}") from error
+
+
+def _environment(scratch: Path, code: Path, confinement: Sandbox | None) -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ENVIRONMENT if name in os.environ}
-    suite = str(Path(__file__).resolve().parents[1])
+    given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if code != HERE:
+        given = [path for path in given if Path(path).resolve() != HERE]
+    if confinement is not None:
+        given = [path for path in given if is_shown(Path(path), confinement.hidden)]
     return {
         **kept,
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "TRITON_CACHE_DIR": str(scratch / "triton"),
-        "PYTHONPATH": os.pathsep.join([suite, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join([str(code), *given]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
@@ -133,6 +172,8 @@ def _check_end(process: subprocess.Popen[bytes], deadline: float) -> None:
         code = process.wait(max(1.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         raise ChildError("closed its pipe and went on") from None
+    if code > SIGNAL_EXIT:
+        code = SIGNAL_EXIT - code
     if code < 0:
         name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
         raise ChildError(f"was killed by {name}")

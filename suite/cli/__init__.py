@@ -10,6 +10,7 @@ from suite.cli.importing_verbs import import_verb
 from suite.cli.inspecting_verbs import inspect_verb
 from suite.cli.judging_verbs import compare_verb, run_verb, submit_verb
 from suite.cli.machine_verbs import calibrate_verb, doctor_verb
+from suite.cli.optimizing_verbs import optimize_verb
 from suite.cli.profiling_verbs import profile_verb
 from suite.cli.prompting_verbs import prompt_verb
 from suite.cli.reading_verbs import list_verb, report_verb
@@ -39,6 +40,7 @@ for verb in (
     profile_verb,
     grade_verb,
     prompt_verb,
+    optimize_verb,
     submit_verb,
     compare_verb,
     evaluate_verb,

@@ -18,6 +18,7 @@ from suite.judge_process import JudgeError
 from suite.kernelbench.fit import DoesNotFitError
 from suite.kernelbench.folder import parse_scale
 from suite.kernelbench.source import SourceError
+from suite.optimize.record import RunError
 from suite.problem import ProblemFolderError, UnknownNameError
 from suite.runner import NothingToRunError, Progress
 from suite.solution import SolutionFileError
@@ -35,6 +36,7 @@ USER_ERRORS = (
     ProfileFileError,
     SourceError,
     DoesNotFitError,
+    RunError,
 )
 WIDEST_COLUMN = 60  # a reason may have 400 characters; it wraps instead of stretching the table
 SCALE_KEY = "suite.scale"

@@ -26,6 +26,7 @@ from suite.cli.console import (
 from suite.cli.judging import select
 from suite.cli.problems import find_problem
 from suite.gpus import GPUS, RTX_4090, GpuSpec, by_slug
+from suite.judge.sandbox import NONE, choose
 from suite.names import did_you_mean
 from suite.problem import SEED, Problem, UnknownNameError, Workload
 from suite.result import Result, Status
@@ -48,6 +49,13 @@ def find_card(name: str) -> GpuSpec:
         names = [gpu.slug for gpu in GPUS]
         raise UnknownNameError(f"we have no datasheet of a GPU {name!r}{did_you_mean(name, names)}")
     return gpu
+
+
+def note_confinement() -> None:
+    """Say so where a solution is followed by a plain process of the user."""
+    confinement, why = choose("auto", "cpu")
+    if confinement == NONE:
+        note(f"sandbox: none ({why}); solutions run as plain processes of your user")
 
 
 @click.command("inspect")
@@ -101,6 +109,7 @@ def inspect_verb(
         solutions = select(root, problem, names)
         if not names:
             solutions = [solution for solution in solutions if solution.stage != "reference"]
+        note_confinement()
         done = []
         with click.open_file(json_path or "/dev/null", "w") as sink:
             try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, problem_option
-from suite.cli.inspecting_verbs import find_card, inspect_all
+from suite.cli.inspecting_verbs import find_card, inspect_all, note_confinement
 from suite.cli.problems import find_problem
 from suite.cli.recorded import card_here, records_on
 from suite.gpus import RTX_4090
@@ -78,6 +78,7 @@ def prompt_verb(
         gpu = find_card(card) if card else card_here() or RTX_4090
         records = records_on(root, problem, gpu)
         metrics, unmeasured = _metrics(records, solution, workload_name, profile_path)
+        note_confinement()
         try:
             (inspection,) = inspect_all(problem, workload, [solution], gpu)
         except KeyboardInterrupt:

@@ -37,9 +37,9 @@ Metrics = dict[str, dict[str, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """An answer that was refused, and why."""
+    """An answer that was refused, and why; `code` is None where it had no code."""
 
-    code: str
+    code: str | None
     reasons: tuple[str, ...]
 
 
@@ -119,7 +119,8 @@ def to_markdown(prompt: Prompt) -> str:
         f"[COMPILED FOR {prompt.gpu.name}]\n{_list(prompt.compiled)}",
     ]
     if prompt.repair is not None:
-        parts.append(f"[LAST ANSWER]\n{_fenced(prompt.repair.code)}")
+        if prompt.repair.code is not None:
+            parts.append(f"[LAST ANSWER]\n{_fenced(prompt.repair.code)}")
         parts.append(f"[WHY IT WAS REFUSED]\n{_list(prompt.repair.reasons)}\nMend exactly that.")
     rules = "\n".join(f"{number}. {rule}" for number, rule in enumerate(OUTPUT_RULES, start=1))
     parts += [

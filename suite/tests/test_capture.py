@@ -1,8 +1,8 @@
 """What is captured of solutions that nobody trusts, each in a child as in `bench inspect`."""
 
 import json
+import os
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from suite.analysis.child.session import describe_error
 from suite.analysis.facts import FactsError, Launches, Raised, Variant, Work, read_fact
 from suite.analysis.inspection import inspect
 from suite.gpus import RTX_4090
+from suite.judge import sandbox
 from suite.problem import find_problem
 from suite.solution import read_solution
 
@@ -192,25 +193,37 @@ def test_torch_s_own_complaints_about_missing_values_are_understood():
     assert describe_error(raised.value, Path("mine.py"))["needs_values"]
 
 
-def gone(pid):
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return not Path(f"/proc/{pid}").exists()
+def running(marker):
+    """Does any process have `marker` on its command line? In a namespace its number would be another."""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and marker.encode() in (entry / "cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def test_a_solution_that_hangs_is_ended_with_its_children(follow, tmp_path):
-    pid_file = tmp_path / "pid"
-    child = "[sys.executable, '-c', 'import time; time.sleep(600)']"
+    marker = f"sleeps-for-{tmp_path.name}-{os.getpid()}"
+    child = f"[sys.executable, '-c', 'import time; time.sleep(600)', {marker!r}]"
+    alone = "start_new_session=True"
     seen = follow(
-        f"child = subprocess.Popen({child})\nopen({str(pid_file)!r}, 'w').write(str(child.pid))\n"
-        "while True:\n    pass\n",
-        timeout_s=4,
+        f"subprocess.Popen({child})\nsubprocess.Popen({child}, {alone})\nwhile True:\n    pass\n", timeout_s=4
     )
     assert seen.failure == "the process that ran the solution did not end within 4 s"
-    assert gone(int(pid_file.read_text()))
+    if sandbox.available() is None:  # without one a process that left its group lives on
+        assert not running(marker)
+
+
+@pytest.mark.skipif(sandbox.available() is not None, reason=f"no sandbox here: {sandbox.available()}")
+def test_a_solution_sees_nothing_of_the_checkout_and_has_no_network(follow):
+    here = str(Path(__file__).resolve())
+    seen = follow(f"""
+        routes = open("/proc/self/net/route").read().count("\\n") - 1
+        raise RuntimeError(f"checkout {{os.path.exists({here!r})}}, {{routes}} routes")
+    """)
+    assert seen.failure.endswith("checkout False, 0 routes")
 
 
 def test_a_solution_that_writes_into_the_pipe_gets_nothing_but_its_own_failure(follow):

@@ -1,0 +1,199 @@
+"""`bench optimize`: the staged loop around a command that answers prompts."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from suite.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    StatusLine,
+    checkout,
+    note,
+    plain_errors,
+    problem_option,
+)
+from suite.cli.inspecting_verbs import find_card
+from suite.cli.judging import DEVICE_OPTION, SANDBOX_OPTION, TIMEOUT_OPTION, device_of
+from suite.cli.problems import find_problem
+from suite.cli.recorded import card_here
+from suite.gpus import RTX_4090
+from suite.judge.sandbox import NONE, SandboxError, choose
+from suite.machine import has_gpu
+from suite.optimize.command import ask
+from suite.optimize.loop import Loop
+from suite.optimize.record import Outcome, RunError, RunFolder, Settings
+from suite.optimize.text import line_of
+from suite.optimize.workshop import Workshop
+from suite.runner import new_run_id
+from suite.solution import select_solution
+from suite.stages.stage import STAGES
+
+DEFAULT_ROUNDS = 3
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+@click.command("optimize")
+@problem_option(required=False)
+@click.option("--command", help="Reads a prompt on standard input, prints an answer; run by a shell, as you.")
+@click.option("--solution", "name", default="baseline", show_default=True, help="What to start from.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 20),
+    default=DEFAULT_ROUNDS,
+    show_default=True,
+    help="Answers that a stage may take: the first, then repairs.",
+)
+@click.option(
+    "--stage",
+    "stages",
+    type=click.Choice(STAGE_NAMES),
+    multiple=True,
+    help="Only this stage; repeatable. Default: all four.",
+)
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    help="Compare on this bench workload; repeatable. Default: all of them.",
+)
+@click.option("--gpu", "card", help="The card to write for. Default: this machine's, else rtx-4090.")
+@click.option(
+    "--answer-timeout",
+    "answer_timeout_s",
+    type=click.FloatRange(min=1, max=86_400),
+    default=600.0,
+    show_default=True,
+    help="Seconds that the command may take for one answer.",
+)
+@click.option("--allow-unsandboxed", is_flag=True, help="Run answers though nothing confines them.")
+@click.option("--resume", help="Go on with this run: its id, or its folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line a verdict.")
+@DEVICE_OPTION
+@SANDBOX_OPTION
+@TIMEOUT_OPTION
+def optimize_verb(
+    problem_name: str | None,
+    command: str | None,
+    name: str,
+    rounds: int,
+    stages: tuple[str, ...],
+    workloads: tuple[str, ...],
+    card: str | None,
+    answer_timeout_s: float,
+    allow_unsandboxed: bool,
+    resume: str | None,
+    as_json: bool,
+    device: str,
+    sandbox: str,
+    timeout_s: float,
+) -> None:
+    """Take a solution through the stages, with a command that answers the prompts.
+
+    For each stage: the prompt, the answer, output rules and stage rules, the judge, a comparison with the
+    version before. Only what is correct and faster beyond the interval stands; a refused answer goes back
+    with the reasons. Without a GPU nothing is timed: what is correct and fits the card stands. The command
+    finds BENCH_STAGE and BENCH_ROUND in its environment. Every prompt, answer and verdict is kept in
+    reports/runs/RUN.
+
+    \b
+    Examples:
+      bench optimize --problem argmin --command 'my-model --stdin'
+      bench optimize --problem argmax --command ./answer.sh --solution mine.py --stage memory --rounds 5
+      bench optimize --resume 20260101T000000Z-0a1b2c3d
+    """
+    with plain_errors():
+        root = checkout()
+        runs = root / "reports" / "runs"
+        if resume is None:
+            settings = Settings(
+                id=new_run_id(),
+                created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                problem=problem_name or "",
+                solution=name,
+                sha256="",
+                command=command or "",
+                rounds=rounds,
+                stages=tuple(stage for stage in STAGE_NAMES if stage in stages) or STAGE_NAMES,
+                workloads=workloads,
+                device=device_of(device),
+                gpu=(find_card(card) if card else card_here() or RTX_4090).slug,
+                timeout_s=timeout_s,
+                answer_timeout_s=answer_timeout_s,
+                sandbox=sandbox,
+            )
+            _require_means(settings, allow_unsandboxed)
+            folder, settings = _begin(root, runs, settings)
+        else:
+            folder = RunFolder.find(runs, resume)
+            settings = folder.settings()
+            settings = dataclasses.replace(settings, command=command or settings.command)
+            _require_means(settings, allow_unsandboxed)
+        try:
+            kept = _run(root, folder, settings, as_json)
+        finally:
+            folder.close()
+    if not kept:
+        sys.exit(EXIT_FAILED)
+
+
+def _begin(root: Path, runs: Path, settings: Settings) -> tuple[RunFolder, Settings]:
+    """A new run, once everything that it names is there."""
+    if not settings.problem or not settings.command:
+        raise RunError("--problem and --command are needed, or --resume RUN")
+    problem = find_problem(root, settings.problem)
+    solution = select_solution(root, problem, settings.solution)
+    workloads = tuple(problem.workload(name).name for name in settings.workloads) or problem.bench_workloads
+    for name in workloads:
+        if name not in problem.bench_workloads:
+            raise RunError(f"{name!r} is no bench workload: nothing is timed on it")
+    settings = dataclasses.replace(
+        settings, solution=solution.name, sha256=solution.sha256, workloads=workloads
+    )
+    return RunFolder.create(runs, settings, solution.path.read_text(encoding="utf-8")), settings
+
+
+def _require_means(settings: Settings, allow_unsandboxed: bool) -> None:
+    if settings.device == "cuda" and not has_gpu():
+        raise RunError("latencies are to be compared, and no NVIDIA GPU answers here")
+    confinement, why = choose(settings.sandbox, settings.device)
+    if confinement == NONE and not allow_unsandboxed:
+        raise SandboxError(f"nothing confines the answers: {why}; --allow-unsandboxed runs them all the same")
+
+
+def _run(root: Path, folder: RunFolder, settings: Settings, as_json: bool) -> bool:
+    """Go through the stages; whether anything was kept."""
+    problem, gpu = find_problem(root, settings.problem), find_card(settings.gpu)
+    kept = False
+    note(f"run {settings.id}: {problem.name} from {settings.solution}, for an {gpu.name}")
+    with StatusLine() as line:
+        workshop = Workshop(root, problem, gpu, settings, line)
+        if not workshop.times:
+            note("no GPU: what is correct and fits the card is kept; latency is not compared")
+        loop = Loop(
+            problem,
+            settings,
+            folder,
+            workshop,
+            lambda prompt, log, variables: ask(
+                settings.command, prompt, log, settings.answer_timeout_s, variables
+            ),
+        )
+        try:
+            for verdict in loop.run():
+                line.clear()
+                kept = kept or verdict.outcome is Outcome.KEPT
+                click.echo(json.dumps(dataclasses.asdict(verdict)) if as_json else line_of(verdict))
+        except KeyboardInterrupt:
+            line.clear()
+            note(f"interrupted: bench optimize --resume {settings.id} goes on")
+            sys.exit(EXIT_INTERRUPTED)
+    stands = f"{loop.current.name} stands: {folder.best}" if kept else f"{settings.solution} stands"
+    note(stands if kept else f"nothing was kept: {stands}")
+    return kept

@@ -1,0 +1,92 @@
+"""Asks a command: the prompt on its standard input, the answer from its bounded standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from suite.solution import MAX_BYTES
+
+MAX_LOG_BYTES = 64 << 10
+EXIT_GRACE_S = 5.0
+
+
+class NoAnswerError(Exception):
+    """The command gave no answer; the message says why."""
+
+
+def ask(command: str, prompt: Path, log: Path, timeout_s: float, variables: Mapping[str, str]) -> str:
+    """What `command`, run by a shell, prints when it is given `prompt`.
+
+    Args:
+        command: as typed into a shell, with the user's own rights: it is the user's.
+        prompt: becomes its standard input.
+        log: gets the beginning of its standard error.
+        timeout_s: until its output must be complete.
+        variables: added to its environment.
+
+    Raises:
+        NoAnswerError: it failed, said too much or nothing, or took too long. Nothing of it runs on.
+    """
+    with prompt.open("rb") as source:
+        process = subprocess.Popen(  # noqa: S603 - the user's own command
+            ["/bin/sh", "-c", command],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **variables},
+            start_new_session=True,
+        )
+    try:
+        answer, said = _read(process, time.monotonic() + timeout_s, timeout_s)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    log.write_bytes(said)
+    return answer
+
+
+def _read(process: subprocess.Popen[bytes], deadline: float, timeout_s: float) -> tuple[str, bytes]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    answer, said = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, answer)
+        selector.register(process.stderr, selectors.EVENT_READ, said)
+        while process.stdout.fileno() in selector.get_map():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise NoAnswerError(f"no answer within {timeout_s:g} s")
+            for key, _ in selector.select(remaining):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fileobj)
+                elif key.data is answer or len(said) < MAX_LOG_BYTES:
+                    key.data.extend(data)
+            if len(answer) > MAX_BYTES:
+                raise NoAnswerError(f"it said over {MAX_BYTES} bytes")
+    _check_end(process, deadline)
+    text = answer.decode(errors="replace")
+    if not text.strip():
+        raise NoAnswerError("it printed nothing")
+    return text, bytes(said[:MAX_LOG_BYTES])
+
+
+def _check_end(process: subprocess.Popen[bytes], deadline: float) -> None:
+    """Refuse the output of a command that says it failed. One that lingers after its output is ended."""
+    try:
+        code = process.wait(max(0.0, min(EXIT_GRACE_S, deadline - time.monotonic())))
+    except subprocess.TimeoutExpired:
+        return
+    if code:
+        raise NoAnswerError(f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")

@@ -1,0 +1,68 @@
+"""The script that holds inspections against Nsight Compute: what it makes of either side."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite.counters import DYNAMIC_SMEM, GRID, REGISTERS, STATIC_SMEM
+from suite.judge.ncu import NcuLaunch
+from suite.tests.fake_evidence import evidence, launch
+from suite.tests.test_stages import KERNEL
+
+PATH = Path(__file__).parents[2] / "scripts" / "inspect_against_ncu.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("inspect_against_ncu", PATH)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["inspect_against_ncu"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["inspect_against_ncu"]
+
+
+def row(kernel, grid=(64, 1, 1), registers=40.0, static=0.0, dynamic=0.0):
+    values = {GRID: 64.0, REGISTERS: registers, STATIC_SMEM: static, DYNAMIC_SMEM: dynamic}
+    return NcuLaunch(kernel, grid, (128, 1, 1), values)
+
+
+MARK = row("at::cuda::spin_kernel(long)")
+
+
+def test_rows_fall_to_workloads_by_the_markers_and_torch_s_are_left_out(script):
+    rows = [
+        MARK,
+        row("k"),
+        row("void at::native::vectorized_elementwise_kernel<4>()"),
+        row("j"),
+        MARK,
+        row("k"),
+    ]
+    found = script.by_workload(rows, ["seed", "wide", "never_reached"], {"k", "j"})
+    assert {name: [launch.kernel for launch in seen] for name, seen in found.items()} == {
+        "seed": ["k", "j"],
+        "wide": ["k"],
+    }
+
+
+def test_equal_accounts_have_no_differences(script):
+    inspection = evidence(KERNEL, launch(BLOCK=128), launch(BLOCK=64, candidate=True)).inspection
+    seen = script.by_workload([MARK, row("k")], ["seed"], {"k"})["seed"]
+    assert script.captured(inspection) == seen
+    assert script.differences(script.captured(inspection), seen) == []
+
+
+def test_every_difference_is_told(script):
+    foretold = script.captured(evidence(KERNEL, *[launch(BLOCK=128)] * 2).inspection)
+    seen = script.by_workload([MARK, *[row("k", (63, 1, 1), 41.0, dynamic=256.0)] * 2], ["seed"], {"k"})[
+        "seed"
+    ]
+    assert script.differences(foretold, seen) == [
+        "k: grid (64, 1, 1), ncu (63, 1, 1) (2 times)",
+        "k: registers 40, ncu 41 (2 times)",
+        "k: dynamic_smem_bytes 0, ncu 256 (2 times)",
+    ]
+    assert script.differences(foretold, seen[:1]) == ["inspect foretells k, k; ncu sees k"]
