@@ -182,7 +182,7 @@ def by_workload(
 
 
 def differences(foretold: list[Launched], seen: list[Launched]) -> list[str]:
-    """Everything in which two accounts of the same call differ; equal ones are told once, with their number."""
+    """All in which two accounts of the same call differ; equal ones are told once, with their number."""
     if [launch.kernel for launch in foretold] != [launch.kernel for launch in seen]:
         names = [", ".join(launch.kernel for launch in launches) for launches in (foretold, seen)]
         return [f"inspect foretells {names[0] or 'nothing'}; ncu sees {names[1] or 'nothing'}"]
