@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import torch
 
-from suite import stats
+from suite import gpus, stats
 from suite.counters import COUNTED
 from suite.judge.card import Card, environment
 from suite.judge.diagnosis import diagnose
-from suite.judge.exchange import CudaExchange
+from suite.judge.exchange import ArenaExchange, CudaExchange
 from suite.judge.ncu import MAX_TABLE_BYTES, NCU_TABLE, has_ncu, ncu_command, per_call, read_table, why_not
 from suite.judge.plan import Entry, Plan
 from suite.judge.trial import Attached, UnfitError, verify
@@ -58,7 +58,7 @@ class Profiling:
         self._plan = plan
         self._emit = emit
         self._spawn = spawn
-        self._environment = environment(Card())
+        self._environment = environment(Card() if plan.device == "cuda" else None)
         self._truth = Truth(Path(plan.folder), plan.device)
 
     def run(self) -> None:
@@ -88,6 +88,9 @@ class Profiling:
         except WorkerFailedError as failure:
             status, reason = diagnose(failure)
             event = {"event": "unfit", **told, "status": status, "reason": reason}
+        except torch.OutOfMemoryError as error:
+            reason = f"{workload} does not fit on this card ({str(error).split('. ')[0]})"
+            event = {"event": "unfit", **told, "status": Status.UNSUPPORTED, "reason": reason}
         self._emit(event)
 
     def _measured(self, entry: Entry, workload: str, axes: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +119,7 @@ class Profiling:
         table = worker.directory / NCU_TABLE
         try:
             self._prepare(entry, worker, workload, axes)
-            self._call(worker, "ncu_range", REPLAYS * self._plan.timeout_s)
+            self._calls(worker, "ncu_range", REPLAYS * self._plan.timeout_s)
             worker.finish(self._plan.timeout_s)
             with table.open(encoding="utf-8", errors="replace") as file:
                 text = file.read(MAX_TABLE_BYTES)
@@ -134,7 +137,7 @@ class Profiling:
         worker = self._spawn(entry)
         try:
             self._prepare(entry, worker, workload, axes)
-            times_ms = self._call(worker, TIMESTAMPS, self._plan.timeout_s)
+            times_ms = self._calls(worker, TIMESTAMPS, self._plan.timeout_s)
         finally:
             worker.close()
         known = [time_ms for time_ms in times_ms if time_ms > 0]
@@ -149,8 +152,10 @@ class Profiling:
             raise UnfitError(Status.REJECTED, "rule 'one file': it changed since the run was planned")
         timeout_s = self._plan.timeout_s
         worker.request("hello", max(timeout_s, IMPORT_TIMEOUT_S))
-        worker.request("start", timeout_s, path=str(worker.solution), class_name=entry.class_name, card=None)
-        exchange = CudaExchange()
+        card = gpus.torch_properties(gpus.RTX_4090) if self._plan.device == "cpu" else None
+        path = str(worker.solution)
+        worker.request("start", timeout_s, path=path, class_name=entry.class_name, card=card)
+        exchange = CudaExchange() if worker.arena is None else ArenaExchange(worker.arena)
         attached = Attached(worker, "profile", timeout_s)
         try:
             case = self._truth.fresh_case(workload, axes, exchange)
@@ -163,14 +168,16 @@ class Profiling:
         finally:
             attached.outputs = []
             exchange.release()
-        torch.cuda.synchronize()
-        worker.request(
-            "call", timeout_s, method=None, copy=False
-        )  # other addresses may be another compilation
+        _call(worker, None, timeout_s)  # inputs at other addresses may be another compilation
 
-    def _call(self, worker: WorkerProcess, method: str, timeout_s: float) -> list[float]:
-        replies = [worker.request("call", timeout_s, method=method, copy=False) for _ in range(CALLS)]
+    def _calls(self, worker: WorkerProcess, method: str, timeout_s: float) -> list[float]:
+        replies = [_call(worker, method, timeout_s) for _ in range(CALLS)]
         return [float(reply.get("latency_ms") or 0.0) for reply in replies]
+
+
+def _call(worker: WorkerProcess, method: str | None, timeout_s: float) -> dict[str, Any]:
+    """One call on the worker's own inputs, its outputs left where they are."""
+    return worker.request("call", timeout_s, method=method, copy=False, watch=None)
 
 
 def _text(path: Path) -> str:

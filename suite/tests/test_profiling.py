@@ -3,6 +3,9 @@
 import contextlib
 import dataclasses
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +16,9 @@ from suite.cli import profiling_verbs
 from suite.counters import DRAM, DRAM_BYTES, MEMORY_STALLS
 from suite.judge.arena import Arena
 from suite.judge.exchange import ArenaExchange
-from suite.judge.plan import plan_from_json, plan_to_json
+from suite.judge.plan import Entry, Plan, plan_from_json, plan_to_json
+from suite.judge.profiling import Profiling
+from suite.judge.worker_process import WorkerProcess
 from suite.judge_process import JudgeError
 from suite.problem import find_problem
 from suite.profile import from_json
@@ -21,7 +26,7 @@ from suite.solution import select_solution
 from suite.tests.fake_evidence import kernel_profile
 from suite.tests.fake_results import fake_environment
 from suite.tests.test_inspect_cli import FINE
-from suite.tests.wrong_solutions import RIGHT
+from suite.tests.wrong_solutions import RIGHT, WRONG
 from suite.worker.protocol import spec_to_json
 from suite.worker.solution_host import SolutionHost
 
@@ -181,6 +186,80 @@ def test_private_inputs_are_the_worker_s_own(monkeypatch):
     (own,) = host._inputs
     assert own.tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
     assert own.stride() == (1, 3)
+
+
+NCU = f"""#!{sys.executable}
+import os, subprocess, sys
+words = sys.argv[1:]
+start = next(place for place, word in enumerate(words) if not word.startswith("--"))
+table = next(word.partition("=")[2] for word in words[:start] if word.startswith("--log-file="))
+metrics = next(word.partition("=")[2] for word in words[:start] if word.startswith("--metrics=")).split(",")
+code = subprocess.run(words[start:], close_fds=False).returncode
+columns = ["ID", "Process ID", "Kernel Name", "Block Size", "Grid Size", *metrics]
+rows = [columns, [""] * 5 + ["ns" if name.endswith("duration.sum") else "" for name in metrics]]
+row = ["7", "argmin_kernel", "(128, 1, 1)", "(5, 1, 1)", *["50.0"] * len(metrics)]
+rows += [[str(number), *row] for number in range(3)]
+with open(table, "w") as file:
+    file.write("==PROF== Connected\\n" if SAYS else "==ERROR== ERR_NVGPUCTRPERM - not permitted\\n")
+    for row in rows if SAYS else []:
+        file.write(",".join(f'"{{cell}}"' for cell in row) + "\\n")
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def judge(tiny_root, monkeypatch):
+    """Profiles `tests_right`, or a file, in a real worker on the CPU under a pretended ncu."""
+
+    def run(says=True, path=None):
+        folder = tiny_root / "bin"
+        folder.mkdir()
+        (folder / "ncu").write_text(NCU.replace("SAYS", str(says)))
+        (folder / "ncu").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        problem = find_problem(tiny_root, "row_argmin")
+        solution = select_solution(tiny_root, problem, str(path) if path else "tests_right")
+        plan = Plan(
+            folder=str(problem.folder), device="cpu", rival=Entry("r", "", ""), rival_is_judged=False,
+            entries=(Entry(solution.name, str(solution.path), solution.sha256),), checks={},
+            benches={"small": problem.workload("small").axes}, edge_cases=False, samples=(1, 1),
+            timeout_s=120.0, log_folder=str(tiny_root / "logs"), profile=True,
+        )  # fmt: skip
+        events = []
+        log = tiny_root / "logs" / "worker.log"
+
+        def spawn(entry, prefix=None):
+            return WorkerProcess("cpu", Path(entry.path), log, prefix, None)
+
+        Profiling(plan, events.append, spawn).run()
+        assert [event["event"] for event in events[:2]] == ["environment", "progress"]
+        assert events[-1] == {"event": "end"}
+        return events[2]
+
+    return run
+
+
+def test_the_judge_brackets_warm_calls_under_the_profiler(judge):
+    event = judge()
+    assert (event["source"], event["reason"], event["calls"]) == ("ncu", None, 3)
+    (kernel,) = event["kernels"]
+    assert (kernel["kernel"], kernel["grid"], kernel["launches"]) == ("argmin_kernel", (5, 1, 1), 1)
+    assert kernel["values"][DRAM] == 50.0
+
+
+def test_without_permission_the_judge_says_so_and_goes_on(judge):
+    event = judge(says=False)
+    assert event["source"] == "kernel_timestamps"
+    assert event["reason"] == (
+        "this user may not read the GPU's counters (see `bench doctor`) (ncu wrote no table)"
+    )
+    assert (event["kernels"], event["latency_ms"]) == ([], None)  # a CPU has no kernel timestamps
+
+
+def test_the_judge_profiles_nothing_that_is_wrong(judge, tiny_root):
+    path = WRONG[0].write(tiny_root)
+    event = judge(path=path)
+    assert (event["event"], event["status"]) == ("unfit", "incorrect")
 
 
 @pytest.mark.gpu
