@@ -344,6 +344,23 @@ def test_mistakes_are_one_line_and_begin_no_run(tiny_root, monkeypatch, argument
     assert not (tiny_root / "reports").exists()
 
 
+def test_an_interruption_says_how_to_go_on(tiny_root, monkeypatch):
+    monkeypatch.chdir(tiny_root)
+    monkeypatch.setattr(sandbox, "available", lambda _device="cpu": None)
+
+    def interrupted(_loop):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Loop, "run", interrupted)
+    words = ("--problem", "row_argmin", "--solution", "tests_right", "--command", "x", "--device", "cpu")
+    outcome = bench(*words)
+    (run,) = (tiny_root / "reports" / "runs").iterdir()
+    assert outcome.exit_code == 130
+    assert outcome.stderr.splitlines()[-1] == f"interrupted: bench optimize --resume {run.name} goes on"
+    assert (run / "start.py").read_bytes() == RIGHT.read_bytes()
+
+
 DELETES = RIGHT.read_text().replace(
     "import triton.language as tl\n",
     "import triton.language as tl\nimport os\nimport shutil\n\n"
