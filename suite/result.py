@@ -159,8 +159,8 @@ class Result:
     environment: Environment
     flags: tuple[str, ...] = ()
     """Warnings: "noisy" (the interval stayed wide), "unstable" (the clocks never held), "audit" (a second
-    clock disagrees by more than 5 %, or none worked), "untraced" (the profiler,
-    asked what ran on the card, does not work there)."""
+    clock disagrees by more than 5 %, or none worked), "nondeterministic" (two calls on the same inputs are
+    right and differ in bits), "untraced" (the profiler, asked what ran on the card, does not work there)."""
     log: str | None = None
     """Where the whole output of a failed worker lies, relative to the repository."""
     schema: int = field(default=SCHEMA)

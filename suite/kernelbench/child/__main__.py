@@ -12,7 +12,6 @@ import os
 import resource
 import signal
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,8 @@ def main() -> None:
     lines = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
     os.set_inheritable(lines.fileno(), False)
     request = json.loads(sys.stdin.readline())
+    # On a machine with a card the file must not use it: its sizes are not known to fit.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
     def emit(kind: str, **fields: Any) -> None:
         lines.write(json.dumps({"kind": kind, **fields}).encode() + b"\n")
@@ -42,8 +43,9 @@ def main() -> None:
         )
         emit("derived", derived=found)
     except UnfitFileError as error:
-        traceback.print_exc()
         emit("unfit", reason=str(error))
+    except Exception as error:
+        emit("unfit", reason=f"{type(error).__name__}: {error}")
     os._exit(0)  # threads that the file started have no say in when this process ends
 
 
