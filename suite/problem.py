@@ -66,6 +66,14 @@ class Problem:
         return _literal(path, "MEMORY_BYTES") if "MEMORY_BYTES" in path.read_text(encoding="utf-8") else {}
 
     @property
+    def precision_classes(self) -> tuple[str, ...]:
+        """The classes that TOLERANCE admits; none where it is "exact" or no plain literal."""
+        try:
+            return tuple(_literal(self.folder / "inputs.py", "TOLERANCE"))
+        except ProblemFolderError:
+            return ()
+
+    @property
     def custom_kernel(self) -> str | None:
         """How `custom_kernel(data)` of other harnesses maps to this problem; None: it does not."""
         path = self.folder / "inputs.py"

@@ -70,12 +70,13 @@ def make_plan(
 
     Named workloads are run alone, and so are axes. Otherwise a GPU runs the check tier with its edge cases
     and hidden workloads, then the bench tier; `quick` leaves the seed workload there. A CPU runs the check
-    tier, `quick` its first few.
+    tier, `quick` its first few. Variants of the reference run the bench tier alone.
 
     Raises:
         UnknownNameError: a named workload does not exist.
         SandboxError: the sandbox asked for does not work here.
-        NothingToRunError: only bench workloads are named, and the device is the CPU.
+        NothingToRunError: only bench workloads are named, and the device is the CPU; or a variant of the
+        reference is to run, and no bench workload is.
     """
     chosen = _chosen(problem, options)
     benches = [workload for workload in chosen if workload.tier == "bench" and options.device == "cuda"]
@@ -88,13 +89,18 @@ def make_plan(
             "nothing to run: bench workloads are timed, which needs an NVIDIA GPU; "
             "on the CPU leave --workload out or use --workload check"
         )
+    variants = [solution.name for solution in solutions if solution.variant is not None]
+    if variants and not benches:
+        raise NothingToRunError(
+            f"nothing to run: {', '.join(variants)} would only be timed, on bench workloads and an NVIDIA GPU"
+        )
     confinement = choose(options.sandbox, options.device)[0]
     return Plan(
         folder=str(problem.folder.resolve()),
         device=options.device,
         rival=_rival(problem, options),
         rival_is_judged=options.rival is not None,
-        entries=tuple(Entry(s.name, str(s.path), s.sha256, s.class_name) for s in solutions),
+        entries=tuple(Entry(s.name, str(s.path), s.sha256, s.class_name, s.variant) for s in solutions),
         checks=_axes(checks),
         benches=_axes(benches),
         edge_cases=edge_cases,

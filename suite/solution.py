@@ -6,6 +6,7 @@ the four graded ones of a problem, submitted ones, and the reference itself. Nev
 from __future__ import annotations
 
 import ast
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from suite.problem import Problem, UnknownNameError
 
 STAGES = {"baseline": "baseline", "grid_stage": "grid", "block_stage": "block", "final": "final"}
 MAX_BYTES = 1_000_000
+# What a user would pick instead of a kernel: the reference by other means of torch, and what that means.
+REFERENCE_VARIANTS = {
+    "torch_compile": "the reference under torch.compile, a program for each shape",
+    "torch_compile_max": "the reference under torch.compile, mode max-autotune-no-cudagraphs",
+    "torch_tf32": "the reference with TF32 allowed: torch.set_float32_matmul_precision('high')",
+}
 _HEADER = re.compile(r"^#[^\S\n]*(author|idea):[^\S\n]*(\S.*?)\s*$", re.MULTILINE)
 
 
@@ -27,7 +34,8 @@ class SolutionFileError(ValueError):
 class Solution:
     """One file.
 
-    `stage` is a graded stage, "submitted" or "reference"; `class_name` is what the worker builds.
+    `stage` is a graded stage, "submitted" or "reference"; `class_name` is what the worker builds. `variant`,
+    one of `REFERENCE_VARIANTS`, is how the reference is run where that is not plainly.
     """
 
     name: str
@@ -37,6 +45,7 @@ class Solution:
     author: str | None
     idea: str | None
     class_name: str = "ModelNew"
+    variant: str | None = None
 
 
 def read_solution(path: Path, *, name: str | None = None, stage: str = "submitted") -> Solution:
@@ -87,22 +96,35 @@ def find_solutions(root: Path, problem: Problem) -> list[Solution]:
     return found + [read_solution(path) for path in submitted if path.is_file()]
 
 
+def reference_variants(problem: Problem) -> list[Solution]:
+    """The reference under `torch.compile`, in its default mode and in "max-autotune-no-cudagraphs", and with
+    TF32 allowed where the problem admits that class. They are timed, and their timed outputs checked.
+    """
+    plain = read_solution(problem.reference, name="reference", stage="reference")
+    return [
+        dataclasses.replace(plain, name=variant, variant=variant, idea=idea)
+        for variant, idea in REFERENCE_VARIANTS.items()
+        if variant != "torch_tf32" or "tf32" in problem.precision_classes
+    ]
+
+
 def select_solution(root: Path, problem: Problem, name: str) -> Solution:
-    """The solution that `name` means: a name from `find_solutions`, or the path of a file.
+    """The solution that `name` means: one of `find_solutions` or `reference_variants`, or the path of a file.
 
     Raises:
         UnknownNameError: neither.
         SolutionFileError: the file cannot be a solution.
     """
     found = find_solutions(root, problem)
-    for solution in found:
+    variants = reference_variants(problem)
+    for solution in [*found, *variants]:
         if solution.name == name:
             return solution
     path = Path(name)
     if path.suffix == ".py" or "/" in name:
         chosen = read_solution(path)
         return next((solution for solution in found if solution.path == chosen.path), chosen)
-    names = [solution.name for solution in found]
+    names = [solution.name for solution in [*found, *variants]]
     raise UnknownNameError(
         f"problem {problem.name!r} has no solution {name!r}{did_you_mean(name, names)} "
         "(a path must end in .py)"

@@ -27,7 +27,13 @@ from suite.machine import has_gpu
 from suite.problem import WHOLE_CHECK_TIER, Problem
 from suite.result import Result, Status, to_json
 from suite.runner import RunOptions, run
-from suite.solution import Solution, SolutionFileError, find_solutions, select_solution
+from suite.solution import (
+    Solution,
+    SolutionFileError,
+    find_solutions,
+    reference_variants,
+    select_solution,
+)
 from suite.tables import board_tables, check_table, samples_table
 
 
@@ -72,8 +78,10 @@ def device_of(choice: str) -> str:
     return "cuda" if has_gpu() else "cpu"
 
 
-def select(root: Path, problem: Problem, names: tuple[str, ...]) -> list[Solution]:
-    """The named solutions, or all there are.
+def select(
+    root: Path, problem: Problem, names: tuple[str, ...], *, references: bool = False
+) -> list[Solution]:
+    """The named solutions, or all there are; with `references` the variants of the reference too.
 
     Raises:
         UnknownNameError: a name means nothing.
@@ -81,7 +89,9 @@ def select(root: Path, problem: Problem, names: tuple[str, ...]) -> list[Solutio
     """
     names = tuple(as_solution(root, problem, name) for name in names)
     chosen = [select_solution(root, problem, name) for name in names] or find_solutions(root, problem)
-    selected = {solution.path: solution for solution in chosen}
+    if references:
+        chosen += reference_variants(problem)
+    selected = {(solution.path, solution.variant): solution for solution in chosen}
     by_name: dict[str, Path] = {}
     for solution in selected.values():
         if by_name.setdefault(solution.name, solution.path) != solution.path:

@@ -72,6 +72,11 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
 )
 @click.option("--audit", is_flag=True, help="Time some calls under a second, independent clock too.")
 @click.option("--quick", is_flag=True, help="The seed workload alone, with fewer samples; not recorded.")
+@click.option(
+    "--references",
+    is_flag=True,
+    help="Also time torch.compile (default, max-autotune), and TF32 where the problem admits it. Minutes.",
+)
 @DEVICE_OPTION
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
@@ -85,6 +90,7 @@ def run_verb(
     samples: bool,
     audit: bool,
     quick: bool,
+    references: bool,
     device: str,
     sandbox: str,
     timeout_s: float,
@@ -95,6 +101,7 @@ def run_verb(
     Examples:
       bench run --problem argmin
       bench run --problem argmin --solution final --workload seed
+      bench run --problem argmin --solution final --references
       bench run --problem argmin --solution my_kernel.py --axes '{"shape": [3, 50], "dim": 1}'
       bench run --problem argmax --solution my_kernel.py --quick --json -
     """
@@ -103,7 +110,7 @@ def run_verb(
         raise click.UsageError("--axes stands for a workload of its own; leave --workload out")
     with plain_errors():
         problem = find_problem(root, problem_name)
-        solutions = select(root, problem, names)
+        solutions = select(root, problem, names, references=references)
         options = RunOptions(
             device_of(device), workloads, quick, timeout_s, audit, axes=axes, sandbox=sandbox
         )

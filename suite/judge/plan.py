@@ -20,6 +20,8 @@ class Entry:
     sha256: str
     """Of the file when the run was planned: what is judged must be what is recorded."""
     class_name: str = "ModelNew"
+    variant: str | None = None
+    """How the reference is run where that is not plainly; see `suite.worker.variants`."""
 
     @property
     def must_own(self) -> bool:

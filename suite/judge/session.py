@@ -41,6 +41,7 @@ Emit = Callable[[dict[str, Any]], None]
 
 PRETEND_CARD = gpus.RTX_4090
 IMPORT_TIMEOUT_S = 120.0
+AUTOTUNE_TIMEOUT_S = 600.0  # torch.compile's "max-autotune" builds and times dozens of kernels
 
 
 def pretend_card() -> dict[str, Any]:
@@ -83,13 +84,12 @@ class Session:
     def _judge(self, entry: Entry) -> None:
         worker = self._spawn(entry)
         self._sandbox = worker.sandbox
-        workload = (
-            "check" if self._plan.checks or self._plan.edge_cases else next(iter(self._plan.benches), "check")
-        )
+        checks = entry.variant is None and (self._plan.checks or self._plan.edge_cases)
+        workload = "check" if checks else next(iter(self._plan.benches), "check")
         try:
             self._progress(entry, "loading", 0, 1)
             self._start(entry, worker)
-            if self._plan.checks or self._plan.edge_cases:
+            if checks:
                 self._check(entry, worker)
             for workload in shuffled(list(self._plan.benches), self._chance):
                 self._bench(entry, worker, workload)
@@ -115,7 +115,14 @@ class Session:
         self._greet(worker)
         card = pretend_card() if self._plan.device == "cpu" else None
         path = str(worker.solution)
-        worker.request("start", self._plan.timeout_s, path=path, class_name=entry.class_name, card=card)
+        worker.request(
+            "start",
+            self._plan.timeout_s,
+            path=path,
+            class_name=entry.class_name,
+            variant=entry.variant,
+            card=card,
+        )
 
     def _greet(self, worker: WorkerProcess) -> None:
         """Wait until the worker is up, and see that it can map the card's memory.
@@ -204,7 +211,8 @@ class Session:
         self._progress(entry, workload, 0, 1)
         axes = self._plan.benches[workload]
         exchange = CudaExchange()
-        solution = Side(Attached(worker, "solution", self._plan.timeout_s, entry.must_own), is_judged=True)
+        patience_s = self._plan.timeout_s if entry.variant is None else AUTOTUNE_TIMEOUT_S
+        solution = Side(Attached(worker, "solution", patience_s, entry.must_own), is_judged=True)
         rival = Side(
             Attached(self._rival_worker(), "rival", self._plan.timeout_s, self._plan.rival.must_own),
             is_judged=self._plan.rival_is_judged,

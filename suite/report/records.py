@@ -119,7 +119,7 @@ def _device(problem: SiteProblem, newest: list[Result], name: str, roofs: Roofs 
 def _solutions(
     problem: SiteProblem, devices: tuple[Device, ...], hrefs: Mapping[str, str]
 ) -> list[SolutionPage]:
-    files = {solution.name: solution for solution in problem.solutions}
+    files = {solution.name: solution for solution in (*problem.variants, *problem.solutions)}
     order = (CHECK, *problem.bench_workloads)
     places = {workload: place for place, workload in enumerate(order)}
     found: dict[str, list[tuple[Device, Row | None, tuple[Result, ...]]]] = {name: [] for name in hrefs}

@@ -11,7 +11,7 @@ from suite.lines import plain_name
 from suite.problem import Problem, find_problems
 from suite.published import Published, read_published
 from suite.roofs import Roofs
-from suite.solution import Solution, find_solutions
+from suite.solution import Solution, find_solutions, reference_variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class SiteProblem:
     """The workloads that are timed, in the order to show."""
     solutions: tuple[Solution, ...] = ()
     """The files that are there now."""
+    variants: tuple[Solution, ...] = ()
+    """Other ways to run the reference; shown where one was timed."""
     published: Published | None = None
 
 
@@ -80,5 +82,6 @@ def _site_problem(root: Path, problem: Problem) -> SiteProblem:
         description=problem.description,
         bench_workloads=problem.bench_workloads,
         solutions=tuple(find_solutions(root, problem)),
+        variants=tuple(reference_variants(problem)),
         published=read_published(problem.folder),
     )

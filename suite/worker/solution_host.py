@@ -20,6 +20,7 @@ from suite.worker.device_trace import Span, busy_us, spin, summed, traced
 from suite.worker.pretend_cuda import PretendCuda, install
 from suite.worker.protocol import TensorSpec, spec_from_json, value_from_json
 from suite.worker.state import Entry, load_state
+from suite.worker.variants import as_variant
 from suite.worker.watch import Watch
 
 MODULE_NAME = "solution"
@@ -49,6 +50,7 @@ class SolutionHost:
         self._output_specs: list[TensorSpec] = []
         self._class: Callable[..., Any] | None = None
         self._model: Any = None
+        self._variant: str | None = None
         self._watch = Watch(self._device)
         self._clock: ColdClock | None = None
         if device == "cuda":
@@ -91,6 +93,7 @@ class SolutionHost:
         self._class = getattr(module, request["class_name"], None)
         if self._class is None:
             raise ImportError(f"the file defines no class {request['class_name']}")
+        self._variant = request.get("variant")
         return {}
 
     def _init(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +106,8 @@ class SolutionHost:
                 if not request.get("training", True):
                     self._model.eval()
             self._load(request.get("state", []))
+            if self._variant is not None:
+                self._model = as_variant(self._model, self._variant)
         return {}
 
     def _load(self, state: list[dict[str, Any]]) -> None:
