@@ -82,7 +82,9 @@ class SolutionHost:
             install(request["card"])
         path = Path(request["path"])
         self._watch.path = str(path)
-        launches.install(self._watch, self._device.type)
+        self._variant = request.get("variant")
+        if self._variant is None:  # torch's own compiler starts threads and launchers of its own
+            launches.install(self._watch, self._device.type)
         spec = importlib.util.spec_from_file_location(MODULE_NAME, path)
         assert spec is not None
         assert spec.loader is not None
@@ -93,7 +95,6 @@ class SolutionHost:
         self._class = getattr(module, request["class_name"], None)
         if self._class is None:
             raise ImportError(f"the file defines no class {request['class_name']}")
-        self._variant = request.get("variant")
         return {}
 
     def _init(self, request: dict[str, Any]) -> dict[str, Any]:
