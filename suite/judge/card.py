@@ -13,7 +13,11 @@ from suite.result import Clocks, Environment
 
 
 class Card:
-    """The CUDA device that this process uses, as NVML sees it. Without NVML every reading is None."""
+    """The CUDA device that this process uses, as NVML sees it.
+
+    Every reading is None without NVML, and where the card or its driver (a laptop's, or that of WSL) does not
+    support it.
+    """
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -32,26 +36,35 @@ class Card:
         """Device memory in use by all processes, in MB (10^6 bytes)."""
         if self._handle is None:
             return None
-        return int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used) // 1_000_000
+        try:
+            return int(self._nvml.nvmlDeviceGetMemoryInfo(self._handle).used) // 1_000_000
+        except self._nvml.NVMLError:
+            return None
 
     def top_mhz(self) -> int | None:
         """The highest SM clock that the card can have."""
         if self._handle is None:
             return None
-        return int(self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, self._nvml.NVML_CLOCK_SM))
+        try:
+            return int(self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, self._nvml.NVML_CLOCK_SM))
+        except self._nvml.NVMLError:
+            return None
 
     def clock_state(self) -> ClockState | None:
         """Clocks, power and temperature now."""
         if self._handle is None:
             return None
         nvml, handle = self._nvml, self._handle
-        return ClockState(
-            nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
-            nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
-            nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
-            nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
-            nvml.nvmlDeviceGetCurrentClocksEventReasons(handle),
-        )
+        try:
+            return ClockState(
+                nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
+                nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
+                nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
+                nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
+                nvml.nvmlDeviceGetCurrentClocksEventReasons(handle),
+            )
+        except nvml.NVMLError:
+            return None
 
 
 def clocks_from(states: list[ClockState | None]) -> Clocks | None:

@@ -198,7 +198,9 @@ def _system() -> list[str]:
 def _cuda(hidden: Sequence[Path]) -> list[str]:
     """The card's device files, what the driver reads, and the tools that Triton builds its launchers with."""
     arguments = _bind(Path("/sys"))
-    for device in sorted(Path("/dev").glob("nvidia*")):
+    for device in [*sorted(Path("/dev").glob("nvidia*")), Path("/dev/dxg")]:  # the second one under WSL
+        if not device.exists():
+            continue
         arguments += ["--dev-bind", str(device), str(device)]
     for folder in sorted(_tool_folders()):
         system = folder == Path("/") or any(folder.is_relative_to(name) for name in _SYSTEM)

@@ -45,6 +45,7 @@ class FakeNvml:
     NVML_TEMPERATURE_GPU = 0
     NVML_CLOCK_GRAPHICS = 0
     NVML_CLOCK_SM = 1
+    NVML_CLOCK_MEM = 2
 
     def __init__(self, *cards):
         self._cards = None if cards == (None,) else [IDLE_H200 | card for card in cards or ({},)]
@@ -61,6 +62,9 @@ class FakeNvml:
 
     def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
         return index
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        return [card["nvmlDeviceGetUUID"] for card in self._cards].index(uuid)
 
     def __getattr__(self, name):
         assert not any(word in name for word in SETTERS), f"{name} would change the card"
