@@ -99,6 +99,8 @@ class Timing:
     unaccounted_ms: float | None = None
     """What the judge's clock on the wall saw around a call beyond its latency, less the same for the rival:
     the median of the pairs. Near 0 for an honest clock."""
+    cover_ms: float | None = None
+    """How long the stream was held before each call, so that its launches were queued when it began."""
 
 
 @dataclass(frozen=True, slots=True)

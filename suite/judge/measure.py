@@ -47,6 +47,19 @@ HIDDEN_MS = 0.5
 HIDDEN_FRACTION = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class ClockFacts:
+    """How every sample of a session is taken.
+
+    Before a call `flush_bytes` are read through the L2 and the stream is held for `cover_ms`;
+    `event_overhead_ms`, that of an empty call, is subtracted from each "events" sample.
+    """
+
+    flush_bytes: int
+    cover_ms: float
+    event_overhead_ms: float
+
+
 @dataclass(slots=True)
 class Side:
     """One of the two workers of a measurement.
@@ -104,9 +117,7 @@ class Bench:
     name: str
     axes: dict[str, Any]
     limits: Limits
-    flush_bytes: int
-    event_overhead_ms: float
-    """Of an empty call, measured by the judge's own clock; subtracted from each "events" sample."""
+    clock: ClockFacts
     traces: bool = False
     """Ask the profiler, at the end, what ran on the card?"""
     peak_used_mb: int | None = None
@@ -137,8 +148,14 @@ class Bench:
         untraced = self.traces and not self._trace(sampler)
         unaccounted_ms = unaccounted(self.solution.waits_ms, self.rival.waits_ms)
         require_wall_clock(stats.median(sampler.samples_ms), unaccounted_ms)
-        overhead_ms = self.event_overhead_ms if method == "events" else 0.0
-        timing = Timing(method, self.flush_bytes, overhead_ms, sampler.discarded, unaccounted_ms)
+        timing = Timing(
+            method,
+            self.clock.flush_bytes,
+            self._overhead_ms(method),
+            sampler.discarded,
+            unaccounted_ms,
+            self.clock.cover_ms,
+        )
         return Measurement(
             sampler, timing, self.solution.checked, self.peak_used_mb, deterministic, untraced=untraced
         )
@@ -185,6 +202,9 @@ class Bench:
                     alike.append(require_agreement(side.attached, self._case, self.exchange, self.truth))
         return all(alike)
 
+    def _overhead_ms(self, method: str) -> float:
+        return self.clock.event_overhead_ms if method == "events" else 0.0
+
     def _method(self) -> str:
         """Events, unless their clock is too coarse for this call."""
         trial_ms = [self._round("events")[0]]
@@ -214,7 +234,7 @@ class Bench:
             states.append(self.card.clock_state())
             self._note_memory()
             with _blaming(side):
-                latency_ms = claimed_latency_ms(call, self.event_overhead_ms if method == "events" else 0.0)
+                latency_ms = claimed_latency_ms(call, self._overhead_ms(method))
                 latencies_ms[side.attached.role] = latency_ms
                 side.waits_ms.append(call.wall_ms - latency_ms)
                 if side.is_judged:

@@ -22,7 +22,7 @@ from suite.judge.audit import audit, disagrees, ncu_prefix
 from suite.judge.card import Card, clocks_from, environment
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import ArenaExchange, CudaExchange, Exchange
-from suite.judge.measure import Bench, Measurement, Side
+from suite.judge.measure import Bench, ClockFacts, Measurement, Side
 from suite.judge.ncu import has_ncu
 from suite.judge.plan import Entry, Plan
 from suite.judge.sampling import Limits
@@ -33,7 +33,7 @@ from suite.judge.truth import Case, Truth
 from suite.judge.watched import Kind, check_case_watched
 from suite.judge.worker_process import Prefix, WorkerFailedError, WorkerProcess
 from suite.result import Correctness, Status
-from suite.worker.clock import ColdClock
+from suite.worker.clock import ColdClock, cover_for
 from suite.worker.protocol import spec_to_json
 from suite.worker.work import Work
 
@@ -66,7 +66,7 @@ class Session:
         self._environment = environment(self._card)
         self._truth = Truth(Path(plan.folder), plan.device)
         self._rival: WorkerProcess | None = None
-        self._clock: tuple[int, float] | None = None
+        self._clock: ClockFacts | None = None
         self._sandbox = NONE
         self._chance = secrets.SystemRandom()
 
@@ -112,6 +112,8 @@ class Session:
             raise UnfitError(
                 Status.REJECTED, "rule 'one file': it changed between the start of the run and its turn"
             )
+        # Measured while the worker imports torch.
+        cover_ms = self._clock_facts().cover_ms if self._plan.benches else None
         self._greet(worker)
         card = pretend_card() if self._plan.device == "cpu" else None
         path = str(worker.solution)
@@ -122,6 +124,7 @@ class Session:
             class_name=entry.class_name,
             variant=entry.variant,
             card=card,
+            cover_ms=cover_ms,
         )
 
     def _greet(self, worker: WorkerProcess) -> None:
@@ -228,7 +231,7 @@ class Session:
             workload,
             axes,
             limits,
-            *self._clock_facts(),
+            self._clock_facts(),
             traces=workload == list(self._plan.benches)[-1],
         )
         try:
@@ -281,11 +284,12 @@ class Session:
             return None
         return measurement.peak_used_mb - before_mb
 
-    def _clock_facts(self) -> tuple[int, float]:
-        """(bytes flushed, ms of an empty call), by a clock in this process that no solution can reach."""
+    def _clock_facts(self) -> ClockFacts:
+        """By a clock in this process that no solution can reach."""
         if self._clock is None:
             clock = ColdClock()
-            self._clock = clock.flush_bytes, clock.event_overhead_ms()
+            clock.cover_ms = cover_for(clock.queueing_ms())
+            self._clock = ClockFacts(clock.flush_bytes, clock.cover_ms, clock.event_overhead_ms())
         return self._clock
 
     def _rival_worker(self) -> WorkerProcess:

@@ -15,7 +15,7 @@ CLOCKS = Clocks(
     temperature_c=(41, 44),
     throttle_reasons=(0, 4),
 )
-TIMING = Timing(method="events", flush_bytes=125829120, event_overhead_ms=0.00128, discarded=3)
+TIMING = Timing("events", 125829120, 0.00128, discarded=3, unaccounted_ms=0.01, cover_ms=0.4)
 TIMED = fake_result(
     correctness=Correctness(outputs_checked=40, max_relative_error=3.1e-7, hidden_workloads=4),
     timing=TIMING,

@@ -2,13 +2,14 @@
 
 Measured on an H200 against ncu's `gpu__time_duration`, one kernel at five sizes from 4 to 48 us and three
 others up to 1.9 ms: an event pair less an empty pair is within 0.3 us or 4 % up to 12 us, and within 1.6 %
-from 19 us up (reports/clock/nvidia-h200/audit.jsonl; the spin before the start event took 0.1 ms then).
+from 19 us up (reports/clock/nvidia-h200/audit.jsonl; the stream was held for 0.1 ms then).
 CUPTI's kernel timestamps leave out what a launch costs the device: 1.2 us less than ncu at 4 us.
 """
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,13 +18,21 @@ import torch
 from suite.worker import cuda_ipc
 from suite.worker.device_trace import spin, traced
 
-# At about 2 GHz this holds the stream for 0.4 ms: both events and the launches of a few kernels are queued
-# before the device reaches the first event, so that host time does not leak into the sample.
-# Two launches took the host of one H200 0.11 ms, and that of another 0.28 ms.
-COVER_CYCLES = 800_000
+# The stream is held this long before the first event: by then both events and the launches of a few kernels
+# are queued, and host time does not leak into the sample. Two launches of Triton took the host of one H200
+# 0.11 ms, and that of another 0.28 ms; such a host gets more, by how long it takes to queue work of torch.
+COVER_MS = 0.4
+LONGEST_COVER_MS = 2.0
+COVER_OVER_QUEUEING = 25
+CYCLES_PER_MS = 2_000_000  # at about 2 GHz
 EMPTY_PAIRS = 50
 
 Call = Callable[[], Any]
+
+
+def cover_for(queueing_ms: float) -> float:
+    """How many milliseconds to hold the stream on a host that takes `queueing_ms` to queue an operation."""
+    return min(max(COVER_MS, COVER_OVER_QUEUEING * queueing_ms), LONGEST_COVER_MS)
 
 
 class ColdClock:
@@ -43,6 +52,7 @@ class ColdClock:
         self._stream = torch.cuda.current_stream
         self._synchronize = torch._C._cuda_synchronize
         self._flush = torch.ones(self.flush_bytes // 4, dtype=torch.float32, device="cuda")
+        self.cover_ms = COVER_MS
 
     def time(self, call: Call, method: str) -> tuple[Any, float]:
         """The result of `call()` and its device time in milliseconds.
@@ -59,6 +69,17 @@ class ColdClock:
             return self._bracketed(call)
         return self._by_events(call) if method == "events" else self._by_kernel_timestamps(call)
 
+    def queueing_ms(self) -> float:
+        """The median of how long this host takes to queue one reduction of torch."""
+        taken_ms = []
+        for _ in range(EMPTY_PAIRS):
+            self._synchronize()
+            started = time.perf_counter()
+            self._flush.sum()
+            taken_ms.append(1000 * (time.perf_counter() - started))
+        self._synchronize()
+        return statistics.median(taken_ms)
+
     def event_overhead_ms(self) -> float:
         """The median of empty event pairs, taken just as samples are: 1.28 us on an H200."""
         return statistics.median(self._by_events(lambda: None)[1] for _ in range(EMPTY_PAIRS))
@@ -68,7 +89,7 @@ class ColdClock:
         # What a solution has set aside in the L2 would outlive the flush.
         cuda_ipc.reset_persisting_l2()
         self._flush.sum()
-        spin(COVER_CYCLES)
+        spin(round(self.cover_ms * CYCLES_PER_MS))
 
     def _by_events(self, call: Call) -> tuple[Any, float]:
         start, end = self._event(enable_timing=True), self._event(enable_timing=True)

@@ -3,8 +3,8 @@
 Requests (judge to worker) carry `seq` and `op`:
 
 - `hello`: answered as soon as torch and Triton are imported.
-- `start`: `path`, `class_name`, `card`, and optionally `variant`, how to run the reference (see
-`suite.worker.variants`). Imports the solution.
+- `start`: `path`, `class_name`, `card`. Imports the solution. Optionally `variant`, how to run the reference
+(see `suite.worker.variants`), and `cover_ms`, how long to hold the stream before a timed call.
 - `init`: `init_inputs` (see `value_to_json`), and optionally `state`, a list of `name`, `is_parameter` and
 `values`, a `TensorSpec`, and `training`. Builds the model, loads the state, chooses the mode.
 - `attach`: `inputs`, `outputs`, lists of `TensorSpec`. Maps the shared buffers. With

@@ -80,6 +80,8 @@ class SolutionHost:
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._device.type == "cpu":
             install(request["card"])
+        if self._clock is not None and request.get("cover_ms") is not None:
+            self._clock.cover_ms = request["cover_ms"]
         path = Path(request["path"])
         self._watch.path = str(path)
         self._variant = request.get("variant")

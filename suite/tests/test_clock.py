@@ -1,0 +1,78 @@
+"""How a call is timed, on a device that only notes what it is asked to do."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from suite.worker import clock
+from suite.worker.clock import ColdClock, cover_for
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """Its notes; an event's time is 1.5 ms after the one before."""
+    notes: list[str] = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self, stream):
+            notes.append(f"event on {stream}")
+
+        def elapsed_time(self, end):
+            assert isinstance(end, Event)
+            return 1.5
+
+    flush = SimpleNamespace(sum=lambda: notes.append("flush"))
+    cuda = SimpleNamespace(
+        get_device_properties=lambda _index: SimpleNamespace(L2_cache_size=60 << 20),
+        current_stream=lambda: "the stream",
+    )
+    torch = SimpleNamespace(
+        cuda=cuda,
+        ones=lambda size, dtype, device: notes.append(f"{size} {dtype} on {device}") or flush,
+        float32="floats",
+        _C=SimpleNamespace(_CudaEventBase=Event, _cuda_synchronize=lambda: notes.append("synchronize")),
+    )
+    monkeypatch.setattr(clock, "torch", torch)
+    monkeypatch.setattr(clock, "spin", lambda cycles: notes.append(f"spin {cycles}"))
+    monkeypatch.setattr(clock.cuda_ipc, "reset_persisting_l2", lambda: notes.append("reset"))
+    return notes
+
+
+def test_a_call_is_cold_and_covered(device):
+    timer = ColdClock()
+    assert (timer.flush_bytes, device) == (240 << 20, [f"{60 << 20} floats on cuda"])
+    device.clear()
+    assert timer.time(lambda: device.append("call") or "output", "events") == ("output", 1.5)
+    event = "event on the stream"
+    assert device == ["synchronize", "reset", "flush", "spin 800000", event, "call", event, "synchronize"]
+
+
+def test_a_slow_host_gets_a_longer_cover(device):
+    timer = ColdClock()
+    timer.cover_ms = 0.7
+    timer.time(lambda: None, "events")
+    assert "spin 1400000" in device
+
+
+def test_an_empty_call_costs_what_the_events_say(device):
+    assert ColdClock().event_overhead_ms() == 1.5
+    assert device.count("event on the stream") == 100
+
+
+def test_queueing_is_timed_with_the_card_idle(device, monkeypatch):
+    ticks = iter(range(1000))
+    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: 1e-5 * next(ticks)))
+    assert ColdClock().queueing_ms() == pytest.approx(0.01)
+    assert device[1:3] == ["synchronize", "flush"]
+
+
+@pytest.mark.parametrize(
+    ("queueing_ms", "cover_ms"), [(0.0, 0.4), (0.016, 0.4), (0.02, 0.5), (0.04, 1.0), (0.5, 2.0)]
+)
+def test_the_cover_grows_with_the_time_to_queue_up_to_a_bound(queueing_ms, cover_ms):
+    assert cover_for(queueing_ms) == pytest.approx(cover_ms)
