@@ -381,8 +381,3 @@ def test_threads_are_observed(calls, monkeypatch):
 def test_a_mode_without_a_call_under_way_changes_nothing(calls):
     with OperatorMode(calls.watch):
         assert float(calls.x.sum()) == float(calls.truth.sum())
-
-
-def test_the_observer_spares_each_worker_the_import_of_torchs_compiler():
-    # torch wraps a mode's method in `torch._dynamo.disable` unless the mode says no.
-    assert not hasattr(OperatorMode.__torch_dispatch__, "__wrapped__")

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 import triton
 from torch._C import DispatchKey, DispatchKeySet
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from suite.worker.dispatch_mode import DispatchMode
 from suite.worker.notes import Notes
 from suite.worker.provenance import Provenance, tensors_in
 from suite.worker.sealing import Sealing
@@ -231,17 +231,12 @@ class Watch:
 _OF_THE_INTERPRETER = object()
 
 
-class OperatorMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OperatorMode(DispatchMode):
     """Hands what is dispatched in this thread to the watch."""
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._watch = watch
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """No: torch would import its compiler in the first call, more than a second of work."""
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

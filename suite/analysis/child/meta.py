@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from suite.worker.dispatch_mode import DispatchMode
 
 CARD = torch.device("cuda", 0)
 # torch's allocator hands out blocks at multiples of 512 bytes; addresses here are further apart.
@@ -110,11 +111,11 @@ def _shape(tensor: torch.Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-class Bookkeeper(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Bookkeeper(DispatchMode):
     """Adds up what is allocated on the card, and counts torch's own operations there."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.allocated: dict[int, int] = {}
         """Bytes of each new storage."""
         self.operations: Counter[str] = Counter()

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from suite.worker.dispatch_mode import DispatchMode
 
 ROUNDOFF = 2.0**-24
 PRODUCTS = {
@@ -53,11 +54,11 @@ def needed_bound(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return max(float(errors.norm()), worst / ELEMENTS_SLACK) / norm
 
 
-class Rounded(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no types here
+class Rounded(DispatchMode):
     """Inside, products round their operands first."""
 
     def __init__(self, rounding: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._rounding = rounding
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

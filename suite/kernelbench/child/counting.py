@@ -19,8 +19,9 @@ from collections import Counter
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from suite.worker.dispatch_mode import DispatchMode
 
 FUSED = {
     "_softmax": 5,
@@ -52,11 +53,11 @@ def nbytes(tensor: torch.Tensor) -> int:
     return min(tensor.numel() * tensor.element_size(), int(tensor.untyped_storage().nbytes()))
 
 
-class Count(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no types here
+class Count(DispatchMode):
     """Counts what runs inside."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.product_flops = 0
         self.other_flops = 0
         self.longest_sum = 1
