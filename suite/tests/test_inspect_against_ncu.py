@@ -1,6 +1,7 @@
 """The script that holds inspections against Nsight Compute: what it makes of either side."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -66,3 +67,17 @@ def test_every_difference_is_told(script):
         "k: dynamic_smem_bytes 0, ncu 256 (2 times)",
     ]
     assert script.differences(foretold, seen[:1]) == ["inspect foretells k, k; ncu sees k"]
+
+
+def test_a_command_that_hangs_ends_with_what_it_started(script):
+    command = ["sh", "-c", "echo begun; sleep 100 & sleep 100"]
+    code, said = script.run_whole(command, {"PATH": "/usr/bin:/bin"}, 0.5)
+    assert (code, said) == (-9, "begun\n\nstopped after 0.5 s")
+
+
+def test_records_are_kept_by_problem_in_order(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    pairs = [("p", "grid_stage"), ("q", "final"), ("p", "baseline")]
+    script.keep("card", [{"problem": problem, "solution": solution} for problem, solution in pairs])
+    lines = (tmp_path / "reports" / "inspect" / "card" / "p.jsonl").read_text().splitlines()
+    assert [json.loads(line)["solution"] for line in lines] == ["baseline", "grid_stage"]
