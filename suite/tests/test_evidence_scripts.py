@@ -2,11 +2,14 @@
 
 import ast
 import importlib.util
+import os
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from suite import cli
 from suite.judge import measure
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +50,125 @@ def test_another_judge_can_stand_in(cost):
     judge = "import sys; sys.exit('the other judge')"
     with pytest.raises(AssertionError, match="the judge ended early: the other judge"):
         cost.run_once("none", judge, [*words, "--no-save", "--json", "-"])
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    yield load("evidence")
+    del sys.modules["evidence"]
+
+
+def test_every_command_is_one_that_can_be_run(evidence):
+    """Options that have changed their name, and files that have moved, show here and not on a GPU."""
+    for part in evidence.PARTS:
+        for command in part.commands:
+            first, *words = command.words
+            if first != "-m":
+                assert (ROOT / first).is_file(), command
+            elif words[0] == "suite":
+                verb = cli.main.commands[words[1]]
+                with verb.make_context(words[1], words[2:]) as context:  # raises where an option is unknown
+                    assert context.params
+            else:
+                assert importlib.util.find_spec(words[0]), command
+            for word in (word for word in words if "/" in word and word.startswith(("suite", "problems"))):
+                assert (ROOT / word).exists(), command
+
+
+def python(code, expected_s=1.0):
+    return ("-c", code), expected_s
+
+
+@pytest.fixture
+def run(evidence, tmp_path):
+    """Runs parts, each given as (name, alone, commands), in a checkout of their own."""
+
+    def run(*parts, limit_s=600.0):
+        made = [
+            evidence.Part(name, "its look", tuple(evidence.Command(*python(code)) for code in codes), alone)
+            for name, alone, codes in parts
+        ]
+        ran = evidence.Runner(tmp_path / "out", tmp_path).run(made, limit_s)
+        return {one.part.name: one.code for one in ran}
+
+    return run
+
+
+WRITE = "import pathlib; p = pathlib.Path('reports/{0}'); p.parent.mkdir(parents=True, exist_ok=True); "
+WRITE += "p.write_text('x'); print('wrote')"
+
+
+def archived(tmp_path, name):
+    with tarfile.open(tmp_path / "out" / f"{name}.tar.gz") as archive:
+        return {member.name: archive.extractfile(member).read().decode() for member in archive}
+
+
+def test_what_a_part_wrote_and_said_is_kept(run, tmp_path):
+    old = tmp_path / "reports" / "results" / "old.jsonl"
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
+    os.utime(old, (1, 1))
+    codes = [WRITE.format(name) for name in ("results/new.jsonl", "html/index.html", "logs/x.log")]
+    assert run(("a", True, codes)) == {"a": 0}
+    found = archived(tmp_path, "a")
+    assert set(found) == {"reports/results/new.jsonl", "reports/logs/x.log", "reports/logs/evidence/a.log"}
+    assert found["reports/logs/evidence/a.log"].count("wrote\n(0)\n") == 3
+
+
+def test_a_first_command_that_fails_ends_its_part_and_no_other(run, tmp_path):
+    later = "open('later', 'w')"
+    assert run(("a", True, ["exit(3)", later]), ("b", True, ["pass", "exit(4)", "pass"])) == {"a": 3, "b": 4}
+    assert not (tmp_path / "later").exists()
+
+
+def test_those_that_may_share_the_card_go_first_and_at_once(run, tmp_path):
+    meet = (
+        "import pathlib, time; pathlib.Path('{0}').touch()\n"
+        "for _ in range(500):\n"
+        "    if pathlib.Path('{1}').exists(): break\n"
+        "    time.sleep(0.02)\n"
+        "else: exit(1)"
+    )
+    after = "import pathlib; exit(not (pathlib.Path('one').exists() and pathlib.Path('two').exists()))"
+    ran = run(
+        ("alone", True, [after]),
+        ("one", False, [meet.format("one", "two")]),
+        ("two", False, [meet.format("two", "one")]),
+    )
+    assert ran == {"alone": 0, "one": 0, "two": 0}
+
+
+def test_what_takes_too_long_is_told_to_stop_and_keeps_what_it_has(run, evidence, tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "LEAST_S", 1.0)
+    monkeypatch.setattr(evidence, "SLACK", 1.0)
+    code = "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: open('reports/kept', 'w').write('x')"
+    assert run(("a", True, [code])) == {"a": "late"}
+    assert archived(tmp_path, "a")["reports/kept"] == "x"
+
+
+def test_what_has_no_time_left_is_not_begun(run, tmp_path):
+    assert run(("a", True, ["pass"]), limit_s=0.5) == {"a": "skipped"}
+    assert not (tmp_path / "out" / "a.tar.gz").exists()
+
+
+def test_a_plan_and_a_summary_to_read(evidence):
+    parts = evidence.chosen(["audit", "exploits"], only_first=True)
+    text = evidence.plan_text(parts).splitlines()
+    assert text[0] == "exploits (30 s, with others)"
+    assert text[-1] == "50 s in all"
+    assert evidence.summary_text([evidence.Ran(parts[1], 0, 17.4)]).splitlines()[1].split()[:3] == [
+        "audit",
+        "0",
+        "17",
+    ]
+    with pytest.raises(ValueError, match="no such part: audits; there are exploits, inspect"):
+        evidence.chosen(["audits"], only_first=False)
+
+
+def test_right_files_must_pass_and_wrong_ones_be_incorrect():
+    script = load("kernelbench_on_gpu")
+    said = {"p/right.py": "passed", "p/wrong.py": "incorrect", "p/again.py": "timeout"}
+    assert script.misjudged(said) == []
+    said |= {"p/right.py": "error", "q/wrong.py": "runtime_error"}
+    assert script.misjudged(said) == ["p/right.py", "q/wrong.py"]
+    del sys.modules["kernelbench_on_gpu"]
