@@ -2,7 +2,7 @@
 
     python scripts/evidence.py --dry-run                      # what would run, and the seconds that it takes
     python scripts/evidence.py --out DIR                      # everything
-    python scripts/evidence.py --out DIR --first              # only the first, cheap command of each part
+    python scripts/evidence.py --out DIR --first              # the cheap command of each part that has one
     python scripts/evidence.py --out DIR exploits inspect     # these parts
     python scripts/evidence.py --out DIR --limit 560 results profiles
 
@@ -133,12 +133,6 @@ PARTS = (
         alone=False,
     ),
     Part(
-        "problems",
-        "accepted, three times",
-        (bench(30, "check-problem argmin"), bench(110, "check-problem argmax matmul_large_k")),
-        alone=False,
-    ),
-    Part(
         "evaluate",
         "reports/kernelbench/evaluate.json: 30 distinct, kept; right.py passed, wrong.py incorrect",
         (
@@ -177,6 +171,11 @@ PARTS = (
         ),
     ),
     Part(
+        "problems",
+        "accepted, three times",
+        (bench(30, "check-problem argmin"), bench(110, "check-problem argmax matmul_large_k")),
+    ),
+    Part(
         "repeat",
         "reports/clock/*/repeat*.jsonl: the suite's spread against the plain loop's",
         (script(240, "clock_evidence repeat --load 20"),),
@@ -210,6 +209,7 @@ PARTS = (
         "tests",
         "no failure; exploits and KernelBench's files are parts of their own",
         (
+            module(15, "pytest -q -m gpu -p no:cacheprovider suite/tests/test_sealing.py"),
             module(
                 230,
                 "pytest -q -m gpu -p no:cacheprovider suite/tests --ignore suite/tests/test_exploits.py "
@@ -360,7 +360,7 @@ def summary_text(everything: list[Ran]) -> str:
 
 
 def chosen(names: list[str], only_first: bool) -> list[Part]:
-    """The named parts, or all, in their order.
+    """The named parts, or all, in their order; with `only_first` the cheap command of those that have one.
 
     Raises:
         ValueError: there is no such part.
@@ -370,9 +370,9 @@ def chosen(names: list[str], only_first: bool) -> list[Part]:
         known = ", ".join(part.name for part in PARTS)
         raise ValueError(f"no such part: {', '.join(sorted(unknown))}; there are {known}")
     parts = [part for part in PARTS if not names or part.name in names]
-    if only_first:
-        parts = [dataclasses.replace(part, commands=part.commands[:1]) for part in parts]
-    return parts
+    if not only_first:
+        return parts
+    return [dataclasses.replace(part, commands=part.commands[:1]) for part in parts if len(part.commands) > 1]
 
 
 def main() -> int:
@@ -385,7 +385,9 @@ def main() -> int:
     parser.add_argument(
         "--limit", type=float, default=86_400.0, metavar="S", help="seconds that all may take"
     )
-    parser.add_argument("--first", action="store_true", help="only the first command of each part")
+    parser.add_argument(
+        "--first", action="store_true", help="only the cheap command of each part that has one"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the commands and run none")
     options = parser.parse_args()
     try:

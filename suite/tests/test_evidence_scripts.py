@@ -156,6 +156,7 @@ def test_a_plan_and_a_summary_to_read(evidence):
     text = evidence.plan_text(parts).splitlines()
     assert text[0] == "exploits (30 s, with others)"
     assert text[-1] == "50 s in all"
+    assert evidence.chosen(["repeat"], only_first=True) == []  # it has no cheap command
     assert evidence.summary_text([evidence.Ran(parts[1], 0, 17.4)]).splitlines()[1].split()[:3] == [
         "audit",
         "0",
