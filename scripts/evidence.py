@@ -26,6 +26,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,7 @@ GRACE_S = 15.0
 LEFT_OUT = {"html", "imported"}
 MAX_LOG_BYTES = 1 << 18
 """Larger worker logs stay behind."""
+SHOWN_LINES = 15
 SKIPPED, LATE = "skipped", "late"
 PROBLEMS = ("argmin", "argmax", "matmul_large_k")
 ANSWER = (
@@ -115,20 +117,11 @@ def module(expected_s: float, words: str) -> Command:
 KERNELBENCH = "suite/tests/kernelbench"
 PARTS = (
     Part(
-        "exploits",
-        "the last line of the log: all as they must",
-        (
-            module(30, "suite.tests.exploit_table --device cuda library_call autotuned"),
-            module(220, "suite.tests.exploit_table --device cuda --jobs 5"),
-        ),
-        alone=False,
-    ),
-    Part(
         "inspect",
         "the table at the end of the log: no differences",
         (
             script(60, "inspect_against_ncu argmin/final"),
-            script(200, "inspect_against_ncu --jobs 5"),
+            script(220, "inspect_against_ncu --jobs 4"),
         ),
         alone=False,
     ),
@@ -144,6 +137,14 @@ PARTS = (
             script(420, "kernelbench_on_gpu reports/kernelbench evaluate"),
         ),
         alone=False,
+    ),
+    Part(
+        "exploits",
+        "the last line of the log: all as they must",
+        (
+            module(30, "suite.tests.exploit_table --device cuda library_call autotuned"),
+            module(220, "suite.tests.exploit_table --device cuda --jobs 6"),
+        ),
     ),
     Part(
         "results",
@@ -275,6 +276,8 @@ class Runner:
             ran.code = code if ran.code in (0, SKIPPED) else ran.code
             ran.seconds = time.monotonic() - began_s
             told(f"{ran.part.name}: exit code {code}, {ran.seconds:.0f} s so far")
+            if code:
+                told(textwrap.indent(last_lines(log), f"{ran.part.name}| "))
             files = written_since(self._root, began)
             pack(self._out / f"{ran.part.name}.tar.gz", self._root, files)
             if code and place == 0:
@@ -334,6 +337,11 @@ def pack(target: Path, root: Path, files: list[Path]) -> None:
             with contextlib.suppress(FileNotFoundError):
                 archive.add(path, str(path.relative_to(root)))
     beside.replace(target)
+
+
+def last_lines(log: Path) -> str:
+    """The end of what a part said."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-SHOWN_LINES:])
 
 
 def told(text: str) -> None:

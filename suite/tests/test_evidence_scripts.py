@@ -115,10 +115,14 @@ def test_what_a_part_wrote_and_said_is_kept(run, tmp_path):
     assert found["reports/logs/evidence/a.log"].count("wrote\n(0)\n") == 3
 
 
-def test_a_first_command_that_fails_ends_its_part_and_no_other(run, tmp_path):
+def test_a_first_command_that_fails_ends_its_part_and_no_other(run, tmp_path, capsys):
     later = "open('later', 'w')"
-    assert run(("a", True, ["exit(3)", later]), ("b", True, ["pass", "exit(4)", "pass"])) == {"a": 3, "b": 4}
+    assert run(("a", True, ["exit('alas')", later]), ("b", True, ["pass", "exit(4)", "pass"])) == {
+        "a": 1,
+        "b": 4,
+    }
     assert not (tmp_path / "later").exists()
+    assert "a| alas" in capsys.readouterr().err.splitlines()
 
 
 def test_those_that_may_share_the_card_go_first_and_at_once(run, tmp_path):
@@ -152,17 +156,17 @@ def test_what_has_no_time_left_is_not_begun(run, tmp_path):
 
 
 def test_a_plan_and_a_summary_to_read(evidence):
-    parts = evidence.chosen(["audit", "exploits"], only_first=True)
+    parts = evidence.chosen(["audit", "inspect"], only_first=True)
     text = evidence.plan_text(parts).splitlines()
-    assert text[0] == "exploits (30 s, with others)"
-    assert text[-1] == "50 s in all"
+    assert text[0] == "inspect (60 s, with others)"
+    assert text[-1] == "80 s in all"
     assert evidence.chosen(["repeat"], only_first=True) == []  # it has no cheap command
     assert evidence.summary_text([evidence.Ran(parts[1], 0, 17.4)]).splitlines()[1].split()[:3] == [
         "audit",
         "0",
         "17",
     ]
-    with pytest.raises(ValueError, match="no such part: audits; there are exploits, inspect"):
+    with pytest.raises(ValueError, match="no such part: audits; there are inspect, evaluate"):
         evidence.chosen(["audits"], only_first=False)
 
 
