@@ -43,7 +43,7 @@ LEFT_OUT = {"html", "imported"}
 MAX_LOG_BYTES = 1 << 18
 """Larger worker logs stay behind."""
 SHOWN_LINES = 15
-SKIPPED, LATE = "skipped", "late"
+SKIPPED, LATE, UNSAID = "skipped", "late", "unsaid"
 PROBLEMS = ("argmin", "argmax", "matmul_large_k")
 ANSWER = (
     "file=problems/argmin/${BENCH_STAGE}_stage.py; "
@@ -58,6 +58,8 @@ class Command:
 
     words: tuple[str, ...]
     expected_s: float
+    must_say: str = ""
+    """What it did not do well without, although it exits with 0."""
 
     @property
     def limit_s(self) -> float:
@@ -98,9 +100,9 @@ class Ran:
         return f"{self.part.name:14}{self.code!s:>8}{self.seconds:>8.0f}  {self.part.look_at}"
 
 
-def bench(expected_s: float, words: str) -> Command:
+def bench(expected_s: float, words: str, must_say: str = "") -> Command:
     """A `bench` command."""
-    return Command(("-m", "suite", *shlex.split(words)), expected_s)
+    return Command(("-m", "suite", *shlex.split(words)), expected_s, must_say)
 
 
 def script(expected_s: float, words: str) -> Command:
@@ -158,7 +160,7 @@ PARTS = (
         "profiles",
         "reports/profiles: source ncu; the grades at the end of the log",
         (
-            bench(25, "profile --problem argmin --solution final --no-save"),
+            bench(25, "profile --problem argmin --solution final --no-save --json -", '"source": "ncu"'),
             *(bench(75, f"profile --problem {name}") for name in PROBLEMS),
             *(bench(15, f"grade --problem {name}") for name in PROBLEMS),
         ),
@@ -167,7 +169,11 @@ PARTS = (
         "audit",
         "reports/clock/*/audit.jsonl: every second clock is ncu, within 5 %",
         (
-            bench(20, "run --problem argmin --solution final --workload seed --audit --no-save"),
+            bench(
+                20,
+                "run --problem argmin --solution final --workload seed --audit --no-save --json -",
+                '"clock": "ncu"',
+            ),
             script(110, "clock_evidence audit"),
         ),
     ),
@@ -284,9 +290,10 @@ class Runner:
                 break
 
     def _command(self, command: Command, limit_s: float, log: Path) -> int | str:
-        """Its exit code; `LATE` if it had to be ended."""
+        """Its exit code; `LATE` if it had to be ended, `UNSAID` if it did not say what it must."""
         with log.open("a") as output:
             print(f"$ {command}", file=output, flush=True)
+            begins = output.tell()
             process = subprocess.Popen(
                 [sys.executable, *command.words],
                 cwd=self._root,
@@ -304,6 +311,9 @@ class Runner:
                 _end(process)
             finally:
                 self._running.discard(process.pid)
+            if code == 0 and command.must_say.encode() not in log.read_bytes()[begins:]:
+                code = UNSAID
+                print(f"nothing says {command.must_say}", file=output)
             print(f"({code})\n", file=output, flush=True)
             return code
 

@@ -128,6 +128,13 @@ def test_a_first_command_that_fails_ends_its_part_and_no_other(run, tmp_path, ca
     assert "a| alas" in capsys.readouterr().err.splitlines()
 
 
+def test_a_command_that_does_not_say_what_it_must_has_failed(evidence, tmp_path):
+    says = ("-c", "print('counters: none')")
+    commands = [evidence.Command(says, 1, text) for text in ("none", "ncu")]
+    ran = evidence.Runner(tmp_path / "out", tmp_path).run([evidence.Part("a", "", tuple(commands))], 60)
+    assert ran[0].code == "unsaid"  # and not for the word in the command, nor for what came before
+
+
 def test_those_that_may_share_the_card_go_first_and_at_once(run, tmp_path):
     meet = (
         "import pathlib, time; pathlib.Path('{0}').touch()\n"
