@@ -7,12 +7,17 @@ import os
 import shutil
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from suite import cli
 from suite.judge import measure
+from suite.judge_process import JudgeError
+from suite.result import Status
+from suite.tests import exploit_set, exploit_table
 from suite.tests.fake_nvml import install
 
 ROOT = Path(__file__).parents[2]
@@ -261,3 +266,31 @@ def test_what_a_command_said_until_it_was_ended_is_used(clock, monkeypatch):
 
 def with_words(run, words):
     return lambda _command, **options: run(words, **options)
+
+
+def test_what_misses_among_others_and_what_needs_all_there_is_is_judged_alone(tmp_path, monkeypatch, capsys):
+    honest, liar, bomb = (
+        exploit_set.HERE / f"{name}.py"
+        for name in ("honest/autotuned", "exploits/output_zeros", "exploits/fork_bomb")
+    )
+    shares = []
+
+    def judge_all(device, chosen, copy_checkout, on_result):
+        shares.append([path.stem for path in chosen])
+        if chosen == [liar]:
+            raise JudgeError("the judge ended early")
+        for path in chosen:
+            passes = path is honest and len(shares) == 3  # disturbed at first
+            status = Status.PASSED if passes else Status.INCORRECT
+            on_result(SimpleNamespace(solution=path.stem, workload="check", status=status, reason=None))
+
+    monkeypatch.setattr(exploit_table, "judge_all", judge_all)
+    monkeypatch.setattr(exploit_table, "ThreadPoolExecutor", lambda jobs: ThreadPoolExecutor(1))
+    found = exploit_table.judged("cuda", [bomb, honest, liar], 2, tmp_path)
+    assert shares == [["autotuned"], ["output_zeros"], ["fork_bomb", "autotuned", "output_zeros"]]
+    assert {name: result.status for name, result in found.items()} == {
+        "fork_bomb": Status.INCORRECT,
+        "autotuned": Status.PASSED,
+        "output_zeros": Status.INCORRECT,
+    }
+    assert "alone: fork_bomb, autotuned, output_zeros" in capsys.readouterr().err
