@@ -117,13 +117,15 @@ def module(expected_s: float, words: str) -> Command:
 
 
 KERNELBENCH = "suite/tests/kernelbench"
+BOMBS = ("disk_bomb", "fork_bomb", "memory_bomb")
+"""Exploits that take all the memory or processes there are, also from what runs beside them."""
 PARTS = (
     Part(
         "inspect",
         "the table at the end of the log: no differences",
         (
             script(60, "inspect_against_ncu argmin/final"),
-            script(220, "inspect_against_ncu --jobs 4"),
+            script(230, "inspect_against_ncu --jobs 3"),
         ),
         alone=False,
     ),
@@ -145,8 +147,18 @@ PARTS = (
         "the last line of the log: all as they must",
         (
             module(30, "suite.tests.exploit_table --device cuda library_call autotuned"),
-            module(220, "suite.tests.exploit_table --device cuda --jobs 6"),
+            module(
+                250,
+                "suite.tests.exploit_table --device cuda --jobs 4 "
+                + " ".join(f"--skip {name}" for name in BOMBS),
+            ),
         ),
+        alone=False,
+    ),
+    Part(
+        "bombs",
+        "the last line of the log: all as they must",
+        (module(30, f"suite.tests.exploit_table --device cuda {' '.join(BOMBS)}"),),
     ),
     Part(
         "results",
