@@ -195,6 +195,15 @@ PARTS = (
         (bench(30, "check-problem argmin"), bench(110, "check-problem argmax matmul_large_k")),
     ),
     Part(
+        "references",
+        "reports/results: torch_compile, torch_compile_max and torch_tf32 passed on seed",
+        (
+            bench(80, "run --problem argmin --solution final --workload seed --references"),
+            bench(80, "run --problem argmax --solution final --workload seed --references"),
+            bench(150, "run --problem matmul_large_k --solution final --workload seed --references"),
+        ),
+    ),
+    Part(
         "repeat",
         "reports/clock/*/repeat*.jsonl: the suite's spread against the plain loop's",
         (script(240, "clock_evidence repeat --load 20"),),
