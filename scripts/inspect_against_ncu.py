@@ -14,6 +14,7 @@ exits with 1 where anything differs. A solution takes a minute, all of them abou
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -32,7 +33,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from suite.analysis.inspection import Inspection, inspect  # noqa: E402 - after the path to it
+from suite import child  # noqa: E402 - after the path to it
+from suite.analysis.inspection import Inspection, inspect  # noqa: E402
 from suite.counters import DYNAMIC_SMEM, LAUNCHED, REGISTERS, STATIC_SMEM  # noqa: E402
 from suite.gpus import GpuSpec, find_gpu, slugify  # noqa: E402
 from suite.judge.ncu import NcuLaunch, read_table, why_not  # noqa: E402
@@ -45,6 +47,7 @@ from suite.stages.stage import GRADED  # noqa: E402
 MARKER = "spin_kernel"  # what torch.cuda._sleep launches; it stands between the workloads
 TIMEOUT_S = 300.0
 """Of one solution under ncu; what it had profiled by then is lost."""
+_running: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,14 @@ def main() -> None:
     chosen = [graded[name] for name in options.names or graded]
     records: list[dict[str, Any]] = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        for done in as_completed([pool.submit(compare, *pair, gpu, options.timeout) for pair in chosen]):
-            records += done.result()
-            keep(device, records)
+        try:
+            for done in as_completed([pool.submit(compare, *pair, gpu, options.timeout) for pair in chosen]):
+                records += done.result()
+                keep(device, records)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            sys.exit(130)
     show(records)
     sys.exit(any(record["differences"] for record in records))
 
@@ -192,12 +200,23 @@ def run_whole(command: list[str], environment: dict[str, str], timeout_s: float)
         errors="replace",
         start_new_session=True,
     ) as process:
+        _running.add(process.pid)
         try:
             said = process.communicate(timeout=timeout_s)[0]
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             said = f"{process.communicate()[0]}\nstopped after {timeout_s:g} s"
+        finally:
+            _running.discard(process.pid)
         return process.returncode, said
+
+
+def end_all() -> None:
+    """Kill what every thread waits for: nothing of it may disturb what comes next on this card."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    child.end_all()
 
 
 def by_workload(

@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,18 @@ def test_records_are_kept_by_problem_in_order(script, tmp_path, monkeypatch):
     script.keep("card", [{"problem": problem, "solution": solution} for problem, solution in pairs])
     lines = (tmp_path / "reports" / "inspect" / "card" / "p.jsonl").read_text().splitlines()
     assert [json.loads(line)["solution"] for line in lines] == ["baseline", "grid_stage"]
+
+
+def test_an_interruption_ends_what_every_thread_waits_for(script):
+    ended = []
+
+    def wait():
+        ended.append(script.run_whole(["sh", "-c", "sleep 100 & wait"], {"PATH": "/usr/bin:/bin"}, 60.0)[0])
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not script._running:
+        time.sleep(0.01)
+    script.end_all()
+    thread.join(10)
+    assert (ended, script._running) == ([-9], set())
