@@ -154,10 +154,13 @@ def evaluate_part(out: Path) -> dict[str, Any]:
     command = evaluate(f"{FILES}/problems/*.py", folder, lines, "--timeout", "20")
     first = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     deadline = time.monotonic() + TIMEOUT_S
-    while first.poll() is None and len(records(lines)) < KILL_AFTER and time.monotonic() < deadline:
-        time.sleep(0.2)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    try:
+        while first.poll() is None and len(records(lines)) < KILL_AFTER and time.monotonic() < deadline:
+            time.sleep(0.2)
+    finally:
+        if first.poll() is None:
+            os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
     before = [record["solution"] for record in records(lines)]
     run(command)
     after = records(lines)
