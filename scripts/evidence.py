@@ -79,6 +79,8 @@ class Part:
     commands: tuple[Command, ...]
     alone: bool = True
     """Does it time something, or read counters that only one process can have?"""
+    goes_on: bool = False
+    """Are the others begun even where the first fails?"""
 
     @property
     def expected_s(self) -> float:
@@ -128,6 +130,7 @@ PARTS = (
             script(230, "inspect_against_ncu --jobs 3"),
         ),
         alone=False,
+        goes_on=True,  # its exit code says that something differs, and every difference is worth knowing
     ),
     Part(
         "evaluate",
@@ -307,7 +310,7 @@ class Runner:
                 told(textwrap.indent(last_lines(log), f"{ran.part.name}| "))
             files = written_since(self._root, began)
             pack(self._out / f"{ran.part.name}.tar.gz", self._root, files)
-            if code and place == 0:
+            if code and place == 0 and not ran.part.goes_on:
                 break
 
     def _command(self, command: Command, limit_s: float, log: Path) -> int | str:

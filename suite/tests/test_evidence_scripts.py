@@ -133,6 +133,13 @@ def test_a_first_command_that_fails_ends_its_part_and_no_other(run, tmp_path, ca
     assert "a| alas" in capsys.readouterr().err.splitlines()
 
 
+def test_a_part_may_go_on_all_the_same(evidence, tmp_path):
+    commands = (evidence.Command(("-c", "exit(3)"), 1), evidence.Command(("-c", "open('later', 'w')"), 1))
+    part = evidence.Part("a", "", commands, goes_on=True)
+    (ran,) = evidence.Runner(tmp_path / "out", tmp_path).run([part], 60)
+    assert (ran.code, (tmp_path / "later").exists()) == (3, True)
+
+
 def test_a_command_that_does_not_say_what_it_must_has_failed(evidence, tmp_path):
     says = ("-c", "print('counters: none')")
     commands = [evidence.Command(says, 1, text) for text in ("none", "ncu")]
