@@ -2,26 +2,29 @@
 
     python scripts/inspect_against_ncu.py                      # every graded solution on every bench workload
     python scripts/inspect_against_ncu.py argmin/final         # one of them
-    python scripts/inspect_against_ncu.py --jobs 4             # so many solutions at a time
+    python scripts/inspect_against_ncu.py --jobs 6             # so many solutions at a time
 
 For each launch: kernel, grid, registers a thread, static and dynamic shared memory of a block. Only metrics
 of the launch are asked for, so that no kernel is replayed; each solution is one process under ncu. Prints one
-table with the differences, writes reports/inspect/<device>/<problem>.jsonl, and exits with 1 where anything
-differs.
+table with the differences, writes reports/inspect/<device>/<problem>.jsonl as the solutions are done, and
+exits with 1 where anything differs. A solution takes a minute, all of them about 3 minutes with six jobs on
+16 cores; nothing is timed, so that other work may go on beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -30,10 +33,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from suite.analysis.inspection import Inspection, inspect  # noqa: E402 - after the path to it
+from suite import child  # noqa: E402 - after the path to it
+from suite.analysis.inspection import Inspection, inspect  # noqa: E402
 from suite.counters import DYNAMIC_SMEM, LAUNCHED, REGISTERS, STATIC_SMEM  # noqa: E402
 from suite.gpus import GpuSpec, find_gpu, slugify  # noqa: E402
-from suite.judge.ncu import NcuLaunch, read_table  # noqa: E402
+from suite.judge.ncu import NcuLaunch, read_table, why_not  # noqa: E402
 from suite.machine import gpu_states  # noqa: E402
 from suite.problem import Problem, find_problems  # noqa: E402
 from suite.solution import Solution, find_solutions  # noqa: E402
@@ -41,7 +45,9 @@ from suite.stages.source import read_source  # noqa: E402
 from suite.stages.stage import GRADED  # noqa: E402
 
 MARKER = "spin_kernel"  # what torch.cuda._sleep launches; it stands between the workloads
-TIMEOUT_S = 500
+TIMEOUT_S = 300.0
+"""Of one solution under ncu; what it had profiled by then is lost."""
+_running: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="PROBLEM/SOLUTION")
     parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="seconds that one solution may take")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -72,29 +79,46 @@ def main() -> None:
     if gpu is None:
         sys.exit("this needs an NVIDIA GPU whose datasheet we have")
     device = slugify(states[0].name)
-    wanted = [
-        (problem, solution)
+    graded = {
+        f"{problem.name}/{solution.name}": (problem, solution)
         for problem in find_problems(ROOT)
         for solution in find_solutions(ROOT, problem)
         if solution.stage in GRADED
-        and (not options.names or f"{problem.name}/{solution.name}" in options.names)
-    ]
+    }
+    unknown = set(options.names) - set(graded)
+    if unknown:
+        parser.error(f"no such graded solution: {', '.join(sorted(unknown))}")
+    chosen = [graded[name] for name in options.names or graded]
+    records: list[dict[str, Any]] = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        records = [r for found in pool.map(lambda pair: compare(*pair, gpu), wanted) for r in found]
-    for problem in {record["problem"] for record in records}:
-        path = ROOT / "reports" / "inspect" / device / f"{problem}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mine = [json.dumps(record) + "\n" for record in records if record["problem"] == problem]
-        path.write_text("".join(mine))
+        try:
+            for done in as_completed([pool.submit(compare, *pair, gpu, options.timeout) for pair in chosen]):
+                records += done.result()
+                keep(device, records)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            sys.exit(130)
     show(records)
     sys.exit(any(record["differences"] for record in records))
 
 
-def compare(problem: Problem, solution: Solution, gpu: GpuSpec) -> list[dict[str, Any]]:
+def keep(device: str, records: list[dict[str, Any]]) -> None:
+    """One file a problem, in the order of the solutions' names."""
+    for problem in {record["problem"] for record in records}:
+        path = ROOT / "reports" / "inspect" / device / f"{problem}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mine = sorted(
+            (record for record in records if record["problem"] == problem), key=lambda r: str(r["solution"])
+        )
+        path.write_text("".join(json.dumps(record) + "\n" for record in mine))
+
+
+def compare(problem: Problem, solution: Solution, gpu: GpuSpec, timeout_s: float) -> list[dict[str, Any]]:
     """One record a bench workload."""
     workloads = list(problem.bench_workloads)
     with ThreadPoolExecutor(3) as pool:
-        seen_first = pool.submit(under_ncu, problem, solution, workloads)
+        seen_first = pool.submit(under_ncu, problem, solution, workloads, timeout_s)
         inspections = list(
             pool.map(lambda name: inspect(problem, problem.workload(name), solution, gpu), workloads)
         )
@@ -116,9 +140,8 @@ def compare(problem: Problem, solution: Solution, gpu: GpuSpec) -> list[dict[str
                 "differences": problems,
             }
         )
-    print(
-        f"{problem.name}/{solution.name}: {sum(not r['differences'] for r in records)}/{len(records)} equal"
-    )
+    equal = sum(not record["differences"] for record in records)
+    print(f"{problem.name}/{solution.name}: {equal}/{len(records)} equal", flush=True)
     return records
 
 
@@ -141,29 +164,59 @@ def captured(inspection: Inspection) -> list[Launched]:
     return launches
 
 
-def under_ncu(problem: Problem, solution: Solution, workloads: list[str]) -> dict[str, list[Launched]]:
+def under_ncu(
+    problem: Problem, solution: Solution, workloads: list[str], timeout_s: float
+) -> dict[str, list[Launched]]:
     """What ncu sees of one call on each workload; Triton's kernels alone."""
+    name = f"{problem.name}/{solution.name}"
     with tempfile.TemporaryDirectory(prefix="bench-ncu-") as folder:
         table = Path(folder) / "ncu.csv"
         command = [
             *("ncu", "--profile-from-start=off", "--clock-control=none", "--cache-control=none", "--csv"),
             *("--page=raw", "--print-units=base", f"--metrics={','.join(LAUNCHED)}", f"--log-file={table}"),
-            *(sys.executable, __file__, "--child", f"{problem.name}/{solution.name}"),
+            *(sys.executable, __file__, "--child", name),
         ]
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-            env={**os.environ, "TRITON_CACHE_DIR": folder},
-        )  # fmt: skip
-        if done.returncode:
-            print(
-                f"{problem.name}/{solution.name}: {done.stdout[-500:]}{done.stderr[-1500:]}", file=sys.stderr
-            )
+        code, said = run_whole(command, {**os.environ, "TRITON_CACHE_DIR": folder}, timeout_s)
+        if code:
+            print(f"{name}: exit code {code}: {said[-2000:]}", file=sys.stderr)
+        text = table.read_text(errors="replace") if table.exists() else ""
         try:
-            rows = read_table(table.read_text())
-        except (OSError, ValueError) as error:
-            print(f"{problem.name}/{solution.name}: {error}", file=sys.stderr)
+            rows = read_table(text)
+        except ValueError as error:
+            print(f"{name}: {error}: {why_not(f'{text}{said}')}", file=sys.stderr)
             return {}
     return by_workload(rows, workloads, read_source(solution.path.read_bytes()).kernels)
+
+
+def run_whole(command: list[str], environment: dict[str, str], timeout_s: float) -> tuple[int, str]:
+    """(exit code, what it said) of a command; at the deadline it ends with all that it started."""
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        _running.add(process.pid)
+        try:
+            said = process.communicate(timeout=timeout_s)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said = f"{process.communicate()[0]}\nstopped after {timeout_s:g} s"
+        finally:
+            _running.discard(process.pid)
+        return process.returncode, said
+
+
+def end_all() -> None:
+    """Kill what every thread waits for: nothing of it may disturb what comes next on this card."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    child.end_all()
 
 
 def by_workload(

@@ -1,10 +1,10 @@
 """What isolation and checking add to the wall time of an honest run.
 
-    python scripts/judging_cost.py        # needs a GPU; three rounds of three kinds of run, about a minute
+    python scripts/judging_cost.py        # needs a GPU; three rounds of three kinds of run, about 90 s
 
 Runs `argmin`'s final on the seed workload as users do; without the sandbox; and without sandbox and checks
-(one input for all calls, no expected outputs, no comparison), in turn. Prints medians and writes them to
-reports/cost/nvidia-h200.json.
+(one input for all calls, no expected outputs, no comparison, no watched calls), in turn. Prints each time as
+it is taken, then medians, and writes them to reports/cost/<device>.json.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
+TIMEOUT_S = 120.0
 WORDS = "run --problem argmin --solution final --workload seed --no-save --json -".split()  # noqa: SIM905
 # The judge with its checks taken out: only here, and only in the process that this starts.
 UNCHECKED = """
@@ -34,6 +35,8 @@ def without_checks(self, *arguments):
         fresh = measure.Bench._fresh_case
         measure.Bench._fresh_case = lambda self: self._case if self._case is not None else fresh(self)
         measure.Bench._agrees = lambda self: True
+        measure.Bench._watched_round = lambda self, method: None
+        measure.Bench._trace = lambda self, sampler: True
         measure.Truth.exact_outputs = lambda self, case: []
         measure.fingerprint = measure.check_inputs = measure.verify = nothing
     return take(self, *arguments)
@@ -48,50 +51,66 @@ judge.main()
 """
 
 
-def wall_s(sandbox: str, judge: str | None = None) -> float:
-    """Seconds from start to exit of one run."""
+# Starts the command as ever, but for the judge.
+SWAPPED = """
+import subprocess, sys
+import suite.judge_process
+
+popen = subprocess.Popen
+
+
+def swapped(command, **rest):
+    bare = [sys.executable, "-P", "-c", {judge!r}]
+    return popen(bare if "suite.judge" in command else command, **rest)
+
+
+suite.judge_process.subprocess.Popen = swapped
+from suite.cli import main
+
+main()
+"""
+
+
+def run_once(sandbox: str, judge: str | None = None, words: list[str] = WORDS) -> tuple[float, str]:
+    """(seconds from start to exit, the device) of one run.
+
+    Raises:
+        AssertionError: it did not pass; the message is the end of what it said.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "suite", *WORDS, "--sandbox", sandbox]
-    if judge is not None:
-        start = (
-            "import subprocess, sys\n"
-            "popen = subprocess.Popen\n"
-            "def swapped(command, **rest):\n"
-            f"    bare = [sys.executable, '-P', '-c', {judge!r}]\n"
-            "    return popen(bare if 'suite.judge' in command else command, **rest)\n"
-            "import suite.runner\n"
-            "suite.runner.subprocess.Popen = swapped\n"
-            "from suite.cli import main\n"
-            "main()\n"
-        )
-        command = [sys.executable, "-c", start, *WORDS, "--sandbox", sandbox]
+    start = ["-m", "suite"] if judge is None else ["-c", SWAPPED.format(judge=judge)]
+    command = [sys.executable, *start, *words, "--sandbox", sandbox]
     started = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
     elapsed_s = time.monotonic() - started
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["status"] for line in lines] == ["passed"], done.stdout[-2000:] + done.stderr[-2000:]
-    return elapsed_s
+    return elapsed_s, lines[0]["device"]
 
 
 def main() -> None:
     """Measure in turn, print, write."""
     kinds = {
-        "as users run it": lambda: wall_s("auto"),
-        "without the sandbox": lambda: wall_s("none"),
-        "without sandbox and checks": lambda: wall_s("none", UNCHECKED),
+        "as users run it": ("auto", None),
+        "without the sandbox": ("none", None),
+        "without sandbox and checks": ("none", UNCHECKED),
     }
-    wall_s("none")  # Python's caches
+    device = run_once("none")[1]  # Python's caches
+    out = ROOT / "reports" / "cost" / f"{device}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(ROUNDS):
-        for kind, take in kinds.items():
-            times[kind].append(take())
+        for kind, (sandbox, judge) in kinds.items():
+            times[kind].append(run_once(sandbox, judge)[0])
+            print(f"{kind}: {times[kind][-1]:.2f} s", flush=True)
+            out.write_text(json.dumps({"wall_s": times}, indent=1) + "\n")
     medians = {kind: statistics.median(values) for kind, values in times.items()}
     bare_s = medians["without sandbox and checks"]
+    print("medians:")
     for kind, middle_s in medians.items():
         print(f"{kind}: {middle_s:.2f} s, {middle_s / bare_s - 1:+.1%} of the bare run")
-    out = ROOT / "reports" / "cost" / "nvidia-h200.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"wall_s": times}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ NCU_TABLE = Path("shared") / "ncu.csv"
 MAX_TABLE_BYTES = 16 << 20
 MAX_NAME = 200
 # ncu has spelled its units both ways; "base" units are nanoseconds.
-_TO_MS = {"nsecond": 1e-6, "ns": 1e-6, "usecond": 1e-3, "us": 1e-3, "msecond": 1.0, "ms": 1.0, "second": 1e3}
+_TO_MS = {
+    "nsecond": 1e-6, "usecond": 1e-3, "msecond": 1.0, "second": 1e3,
+    "ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3,
+}  # fmt: skip
 _ASKED = tuple(dict.fromkeys((*COUNTED, *LAUNCHED)))
 """A page may have more columns, such as the breakdown of a throughput."""
 _REASONS = {
@@ -118,8 +121,9 @@ def why_not(said: str) -> str:
 
 def _launch(row: dict[str, str], units: dict[str, str]) -> NcuLaunch:
     values = {name: _number(row[name]) for name in _ASKED if name in row}
-    if values.get(TIME) is not None:
-        values[TIME] = (values[TIME] or 0.0) * _TO_MS.get(units.get(TIME, "ns"), 1e-6)
+    time, to_ms = values.get(TIME), _TO_MS.get(units.get(TIME) or "ns")
+    if time is not None:
+        values[TIME] = None if to_ms is None else time * to_ms  # a unit that is not known tells nothing
     return NcuLaunch(
         _plain(row.get("Kernel Name", "")),
         _sizes(row.get("Grid Size")),

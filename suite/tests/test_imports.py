@@ -219,6 +219,36 @@ def test_nothing_else_runs_code_from_elsewhere(module):
     assert roots(ANYWHERE[module]) & {"pickle", "marshal", "runpy", "dill", "cloudpickle"} == set()
 
 
+TESTS = ROOT / "suite" / "tests"
+
+
+def loaded_with_test(path: Path) -> set[str]:
+    """Everything that importing a file of the tests imports in turn."""
+    found: set[str] = set()
+    waiting, seen = [path], set()
+    while waiting:
+        file = waiting.pop()
+        seen.add(file)
+        for node in walk(ast.parse(file.read_text(encoding="utf-8")), inside_functions=False):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for name in names:
+                found |= loaded_with(name)
+                helper = TESTS / f"{name.removeprefix('suite.tests.')}.py"
+                waiting += [helper] if helper.is_file() and helper not in seen else []
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.glob("test_*.py")), ids=lambda path: path.stem)
+def test_only_tests_of_pages_need_what_draws_them(path):
+    """A machine that only judges may lack plotly; `conftest.py` leaves the tests of pages out there.
+
+    Any other file that needs it would end the collection, and no test would run on that machine's GPU.
+    """
+    assert path.stem.startswith("test_report_") or "plotly" not in roots(loaded_with_test(path))
+
+
 def defined_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Every name that a module gives to something, with its line."""
     for node in ast.walk(tree):

@@ -1,7 +1,10 @@
 """The script that holds inspections against Nsight Compute: what it makes of either side."""
 
 import importlib.util
+import json
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +69,32 @@ def test_every_difference_is_told(script):
         "k: dynamic_smem_bytes 0, ncu 256 (2 times)",
     ]
     assert script.differences(foretold, seen[:1]) == ["inspect foretells k, k; ncu sees k"]
+
+
+def test_a_command_that_hangs_ends_with_what_it_started(script):
+    command = ["sh", "-c", "echo begun; sleep 100 & sleep 100"]
+    code, said = script.run_whole(command, {"PATH": "/usr/bin:/bin"}, 0.5)
+    assert (code, said) == (-9, "begun\n\nstopped after 0.5 s")
+
+
+def test_records_are_kept_by_problem_in_order(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    pairs = [("p", "grid_stage"), ("q", "final"), ("p", "baseline")]
+    script.keep("card", [{"problem": problem, "solution": solution} for problem, solution in pairs])
+    lines = (tmp_path / "reports" / "inspect" / "card" / "p.jsonl").read_text().splitlines()
+    assert [json.loads(line)["solution"] for line in lines] == ["baseline", "grid_stage"]
+
+
+def test_an_interruption_ends_what_every_thread_waits_for(script):
+    ended = []
+
+    def wait():
+        ended.append(script.run_whole(["sh", "-c", "sleep 100 & wait"], {"PATH": "/usr/bin:/bin"}, 60.0)[0])
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not script._running:
+        time.sleep(0.01)
+    script.end_all()
+    thread.join(10)
+    assert (ended, script._running) == ([-9], set())

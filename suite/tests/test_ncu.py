@@ -59,11 +59,14 @@ def test_rows_are_read_with_units_separators_and_messages():
     assert second.grid == (4096, 1, 1)
 
 
-@pytest.mark.parametrize(("unit", "ms"), [("nsecond", 2.0), ("ns", 2.0), ("usecond", 2000.0), ("ms", 2e6)])
+@pytest.mark.parametrize(
+    ("unit", "ms"),
+    [("nsecond", 2.0), ("ns", 2.0), ("", 2.0), ("usecond", 2000.0), ("ms", 2e6), ("s", 2e9), ("cycle", None)],
+)
 def test_times_are_in_ms_whatever_the_unit(unit, ms):
     units = tuple(unit if name == TIME else "" for name in METRICS)
     (only,) = read_table(table((*PASS, "1", "2000000", "1", "1", "1", "1", "1"), units=units))
-    assert only.values[TIME] == pytest.approx(ms)
+    assert only.values[TIME] == (None if ms is None else pytest.approx(ms))
 
 
 @pytest.mark.parametrize("text", ["n/a", "", "(error)", "no data"])
