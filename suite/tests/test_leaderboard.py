@@ -21,6 +21,13 @@ def both(solution, seed_ms, last_dim_ms, **fields):
     ]
 
 
+@pytest.mark.parametrize("bytes_moved", [0, None])
+def test_a_problem_that_counts_no_bytes_has_a_latency_and_no_fractions(bytes_moved):
+    (row,) = board([fake_result(bytes_moved=bytes_moved)], H200, ("seed",)).rows
+    assert (row.rank, row.latency_ms) == (1, 2.0)
+    assert row.fraction_of_peak is row.fraction_of_rtx_4090_peak is row.achieved_gb_per_s is None
+
+
 class TestLatest:
     def test_keeps_the_newest_of_each_workload(self):
         old = fake_result(latency_ms=3.0, created="2026-01-01T00:00:00+00:00")
