@@ -14,7 +14,7 @@ from suite.names import did_you_mean
 TIERS = ("check", "bench")
 SEED = "seed"
 WHOLE_CHECK_TIER = "check"
-"""Stands for all check workloads and the edge cases, so no workload may be called so."""
+"""Stands for all check workloads and the edge cases, in options and results: no workload is called so."""
 
 
 class ProblemFolderError(ValueError):

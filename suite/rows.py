@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from suite import ab, roofline
 from suite.gpus import RTX_4090, GpuSpec
+from suite.problem import SEED
 from suite.result import Result
 from suite.roofs import Roofs
 from suite.stats import Interval, geometric_mean, geometric_mean_interval
 
-SEED = "seed"
-"""The workload whose latency a row shows."""
 ABOVE_PEAK = "above-peak"
 """The flag of a row with a fraction above 1 on some workload: a wrong count or data out of a cache."""
 
