@@ -14,12 +14,12 @@ from suite.problem import Problem, UnknownNameError
 
 STAGES = {"baseline": "baseline", "grid_stage": "grid", "block_stage": "block", "final": "final"}
 MAX_BYTES = 1_000_000
-# What a user would pick instead of a kernel: the reference by other means of torch, and what that means.
 REFERENCE_VARIANTS = {
     "torch_compile": "the reference under torch.compile, a program for each shape",
     "torch_compile_max": "the reference under torch.compile, mode max-autotune-no-cudagraphs",
     "torch_tf32": "the reference with TF32 allowed: torch.set_float32_matmul_precision('high')",
 }
+"""What a user would pick instead of a kernel: the reference by other means of torch, and what that means."""
 _HEADER = re.compile(r"^#[^\S\n]*(author|idea):[^\S\n]*(\S.*?)\s*$", re.MULTILINE)
 
 
