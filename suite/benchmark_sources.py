@@ -12,10 +12,10 @@ from typing import Any
 from suite import store
 from suite.benchmarks import AbsentError, Case, FailedError
 from suite.judge_process import JudgeError
-from suite.leaderboard import CHECK, latest
+from suite.leaderboard import latest
 from suite.machine import gpu_conditions, gpu_states
 from suite.names import did_you_mean
-from suite.problem import Problem, UnknownNameError, find_problem
+from suite.problem import WHOLE_CHECK_TIER, Problem, UnknownNameError, find_problem
 from suite.result import Result
 from suite.runner import RunOptions, run
 from suite.solution import find_solutions
@@ -50,7 +50,7 @@ class Measured:
         mine = [case for case in self.selected if case.problem == problem.name]
         names = {case.solution for case in mine}
         solutions = [one for one in find_solutions(self.root, problem) if one.name in names]
-        options = RunOptions("cuda", (CHECK, *dict.fromkeys(case.workload for case in mine)))
+        options = RunOptions("cuda", (WHOLE_CHECK_TIER, *dict.fromkeys(case.workload for case in mine)))
         for result in run(self.root, problem, solutions, options, lambda progress: None):
             self._results[problem.name].append(result)
 

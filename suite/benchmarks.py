@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from suite.leaderboard import CHECK
-from suite.problem import Problem, find_problem, find_problems
+from suite.problem import WHOLE_CHECK_TIER, Problem, find_problem, find_problems
 from suite.result import Result, Status
 from suite.solution import Solution, SolutionFileError, find_solutions
 
@@ -87,7 +86,7 @@ def find_result(source: Source, case: Case) -> Result:
         AbsentError: there is no timed result of this version of the file.
     """
     own = [result for result in source.results(case.problem) if result.solution == case.solution]
-    relevant = [result for result in own if result.workload in (CHECK, case.workload)]
+    relevant = [result for result in own if result.workload in (WHOLE_CHECK_TIER, case.workload)]
     if any(result.sha256 != case.sha256 for result in relevant):
         raise AbsentError(f"{case.solution} has changed since it was recorded: measure it again")
     for result in relevant:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from suite.judge_process import python_path
 from suite.roofs import Roofs, RoofsError, from_json
 
-PROBES = (sys.executable, "-m", "suite.judge.probes")
+# -P: a file called random.py in the working directory must not stand in for Python's module.
+PROBES = (sys.executable, "-P", "-m", "suite.judge.probes")
 
 
 class CalibrationError(RuntimeError):
@@ -29,8 +30,6 @@ def calibrate(on_progress: Callable[[str], None], command: Sequence[str] = PROBE
     Raises:
         CalibrationError: the probes failed.
     """
-    suite_parent = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join([suite_parent, *filter(None, [os.environ.get("PYTHONPATH")])])
     line = ""
     with tempfile.TemporaryFile() as log:
         with subprocess.Popen(  # noqa: S603 - our own module
@@ -38,7 +37,7 @@ def calibrate(on_progress: Callable[[str], None], command: Sequence[str] = PROBE
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": python_path()},
         ) as process:
             assert process.stdout is not None
             for raw in process.stdout:

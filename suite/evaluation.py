@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from suite.gpus import find_gpu
-from suite.leaderboard import CHECK
 from suite.lines import append_line, numbered_lines
+from suite.problem import WHOLE_CHECK_TIER
 from suite.records import load_object
 from suite.result import Result, ResultError, Status, from_json, to_json
 from suite.rows import Row, make_row
@@ -66,7 +66,9 @@ class Evaluated:
             return None
         environment = timed[0].environment
         gpu = find_gpu(environment.gpu, environment.sm_count) if environment.gpu else None
-        return make_row(list(self.results), [r.workload for r in timed if r.workload != CHECK], gpu)
+        return make_row(
+            list(self.results), [r.workload for r in timed if r.workload != WHOLE_CHECK_TIER], gpu
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One thing that `bench doctor` looked at."""
+"""One thing that `bench doctor` or `bench check-problem` looked at."""
 
 from __future__ import annotations
 

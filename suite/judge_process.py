@@ -38,7 +38,7 @@ class JudgeProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._root,
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, "PYTHONPATH": python_path()},
                 start_new_session=True,  # Ctrl-C reaches the host alone, which ends the judge in order
             )
         assert self._process.stdin is not None
@@ -80,7 +80,7 @@ class JudgeProcess:
         return f"the judge ended early: {end} (log: {self._log})"
 
 
-def _python_path() -> str:
-    """Where this process found the suite, first."""
+def python_path() -> str:
+    """PYTHONPATH of a process that is to run this very suite: where this one found it, first."""
     here = str(Path(__file__).resolve().parent.parent)
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])

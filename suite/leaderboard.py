@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from suite.gpus import GpuSpec, find_gpu
+from suite.problem import WHOLE_CHECK_TIER
 from suite.result import Environment, Result, Status
 from suite.roofs import Roofs
 from suite.rows import Row, latency_ci, looseness, make_row, on_cell
 from suite.stats import shared_ranks
-
-CHECK = "check"
-"""The workload name under which a problem's whole check tier is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def board(
         found = ", ".join(problems) or "none"
         raise ValueError(f"a board needs results of one problem on {device!r}, got {found}")
     newest = max(mine, key=lambda result: result.created)
-    relevant = [result for result in mine if result.workload in (CHECK, *workloads)]
+    relevant = [result for result in mine if result.workload in (WHOLE_CHECK_TIER, *workloads)]
     by_solution: dict[str, list[Result]] = {}
     for result in relevant:
         by_solution.setdefault(result.solution, []).append(result)
@@ -170,7 +168,7 @@ def _ranked_peers(rows: list[Row]) -> Iterator[Row]:
 
 
 def _failures(by_solution: dict[str, list[Result]], workloads: Sequence[str]) -> Iterator[Failure]:
-    order = (CHECK, *workloads)
+    order = (WHOLE_CHECK_TIER, *workloads)
     for solution in sorted(by_solution):
         for result in sorted(by_solution[solution], key=lambda result: order.index(result.workload)):
             if result.status is not Status.PASSED:

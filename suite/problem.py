@@ -14,7 +14,7 @@ from suite.names import did_you_mean
 TIERS = ("check", "bench")
 SEED = "seed"
 WHOLE_CHECK_TIER = "check"
-"""Stands for all check workloads and the edge cases, so no workload may be called so."""
+"""Stands for all check workloads and the edge cases, in options and results: no workload is called so."""
 
 
 class ProblemFolderError(ValueError):
@@ -63,7 +63,7 @@ class Problem:
     def memory_bytes(self) -> dict[str, int]:
         """What judging a bench workload holds on a card; empty where the problem does not say."""
         path = self.folder / "inputs.py"
-        return _literal(path, "MEMORY_BYTES") if "MEMORY_BYTES" in path.read_text(encoding="utf-8") else {}
+        return {} if _assigned(path, "MEMORY_BYTES") is None else _literal(path, "MEMORY_BYTES")
 
     @property
     def precision_classes(self) -> tuple[str, ...]:
@@ -76,8 +76,8 @@ class Problem:
     @property
     def custom_kernel(self) -> str | None:
         """How `custom_kernel(data)` of other harnesses maps to this problem; None: it does not."""
-        path = self.folder / "inputs.py"
-        return _text(path, "CUSTOM_KERNEL") if "CUSTOM_KERNEL" in path.read_text(encoding="utf-8") else None
+        value = _assigned(self.folder / "inputs.py", "CUSTOM_KERNEL")
+        return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
 
     @property
     def reference(self) -> Path:
@@ -127,28 +127,26 @@ def find_problem(root: Path, name: str) -> Problem:
 
 
 def _literal(path: Path, name: str) -> dict[str, Any]:
-    """The value of a module's top-level literal, without running the module."""
-    for node in _parsed(path).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            value = getattr(node, "value", None)
-            try:
-                literal = ast.literal_eval(value) if isinstance(value, ast.expr) else None
-            except (ValueError, TypeError) as error:
-                raise ProblemFolderError(f"{path}: {name} must be a literal: {error}") from error
-            if isinstance(literal, dict) and literal:
-                return literal
-            raise ProblemFolderError(f"{path}: {name} must be a dict with at least one entry")
-    raise ProblemFolderError(f"{path}: {name} is missing")
+    """The dict that a module assigns at its top level, without running the module."""
+    value = _assigned(path, name)
+    if value is None:
+        raise ProblemFolderError(f"{path}: {name} is missing")
+    try:
+        literal = ast.literal_eval(value)
+    except (ValueError, TypeError) as error:
+        raise ProblemFolderError(f"{path}: {name} must be a literal: {error}") from error
+    if isinstance(literal, dict) and literal:
+        return literal
+    raise ProblemFolderError(f"{path}: {name} must be a dict with at least one entry")
 
 
-def _text(path: Path, name: str) -> str | None:
-    """The value of a module's top-level string; None where it is anything else."""
+def _assigned(path: Path, name: str) -> ast.expr | None:
+    """What a module first assigns to `name` at its top level; None where it never does."""
     for node in _parsed(path).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        value = getattr(node, "value", None)
-        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return node.value
     return None
 
 

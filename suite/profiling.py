@@ -11,11 +11,10 @@ from typing import Any
 from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan
 from suite.judge.sandbox import BUBBLEWRAP, choose, find
-from suite.judge_process import JudgeError, JudgeProcess
-from suite.problem import Problem, Workload
+from suite.problem import Problem, ProblemFolderError, Workload
 from suite.profile import KernelProfile, Profile
 from suite.result import Environment, Status
-from suite.runner import Progress, new_run_id
+from suite.runner import BrokenError, Progress, broken_text, new_run_id, verdicts
 from suite.solution import Solution, read_solution
 
 
@@ -43,28 +42,20 @@ def profile(
 
     Raises:
         SandboxError: the sandbox asked for does not work here.
+        ProblemFolderError: the problem breaks its contract.
         JudgeError: the judge died; what it had measured was yielded before.
     """
     run_id = new_run_id()
     plan = _plan(root, problem, solutions, workload, run_id, sandbox, timeout_s)
     by_name = {solution.name: solution for solution in solutions}
-    environment: Environment | None = None
-    ended = False
-    with JudgeProcess(root, plan) as events:
-        for event in events:
-            if event["event"] == "environment":
-                environment = Environment(**event["environment"])
-            elif event["event"] == "progress":
-                on_progress(Progress(event["solution"], event["text"], event["done"], event["total"]))
-            elif event["event"] == "unfit":
+    try:
+        for environment, event in verdicts(root, plan, on_progress):
+            if event["event"] == "unfit":
                 yield Unfit(event["solution"], event["workload"], Status(event["status"]), event["reason"])
-            elif event["event"] == "profile":
-                assert environment is not None
+            else:
                 yield _profile(run_id, problem, by_name[event["solution"]], environment, event)
-            elif event["event"] == "end":
-                ended = True
-    if not ended:
-        raise JudgeError(events.last_words())
+    except BrokenError as error:
+        raise ProblemFolderError(broken_text(problem, str(error))) from error
 
 
 def _plan(

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from suite import ab, roofline
 from suite.gpus import RTX_4090, GpuSpec
+from suite.problem import SEED
 from suite.result import Result
 from suite.roofs import Roofs
 from suite.stats import Interval, geometric_mean, geometric_mean_interval
 
-SEED = "seed"
-"""The workload whose latency a row shows."""
 ABOVE_PEAK = "above-peak"
 """The flag of a row with a fraction above 1 on some workload: a wrong count or data out of a cache."""
 
@@ -156,10 +155,10 @@ def _cell(result: Result, precision: str | None, gpu: GpuSpec | None, roofs: Roo
     bytes_moved, flops = result.bytes_moved, (result.flops or 0) if precision else 0
     roof_ms = light_ms = fraction = fraction_4090 = gb_per_s = None
     speedup, speedup_ci = _speedup(result)
-    if bytes_moved is not None:
+    if bytes_moved:  # none: the problem counts none, and nothing is a fraction of it
         gb_per_s = roofline.achieved_gb_per_s(latency_ms, bytes_moved)
         roof_ms = roofs.roof_ms(bytes_moved, flops, precision) if roofs is not None else None
-    if gpu is not None and bytes_moved is not None:
+    if gpu is not None and bytes_moved:
         light_ms = roofline.speed_of_light_ms(bytes_moved, flops, gpu, precision)
         fraction = light_ms / latency_ms
         fraction_4090 = roofline.fraction_of_peak(latency_ms, bytes_moved, flops, RTX_4090, precision)

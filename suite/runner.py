@@ -1,7 +1,4 @@
-"""The host's side of a run:
-
-plan it, start a judge, turn its events into results. Imports neither torch nor Triton.
-"""
+"""The host's side of a run: plan it, start a judge, turn its events into results."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from suite.judge.plan import Entry, Plan
 from suite.judge.sandbox import BUBBLEWRAP, choose, find
 from suite.judge_process import JudgeError, JudgeProcess
 from suite.machine import used_memory_mb
-from suite.problem import SEED, Problem, ProblemFolderError, Workload
+from suite.problem import SEED, WHOLE_CHECK_TIER, Problem, ProblemFolderError, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
 from suite.solution import Solution, read_solution
 
@@ -32,6 +29,10 @@ HIDDEN_WORKLOADS = 4
 
 class NothingToRunError(ValueError):
     """What was asked for needs another device; the message says what this one can do."""
+
+
+class BrokenError(Exception):
+    """The judge refuses the problem; the message is its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def make_plan(
     benches = [workload for workload in chosen if workload.tier == "bench" and options.device == "cuda"]
     checks = [workload for workload in chosen if workload.tier == "check"]
     edge_cases = options.axes is None and (
-        "check" in options.workloads or not (options.workloads or options.quick)
+        WHOLE_CHECK_TIER in options.workloads or not (options.workloads or options.quick)
     )
     if not (checks or benches or edge_cases):
         raise NothingToRunError(
@@ -122,8 +123,8 @@ def _chosen(problem: Problem, options: RunOptions) -> list[Workload]:
     everything = list(problem.workloads)
     checks = [workload for workload in everything if workload.tier == "check"]
     if options.workloads:
-        named = [problem.workload(name) for name in options.workloads if name != "check"]
-        return named + (checks if "check" in options.workloads else [])
+        named = [problem.workload(name) for name in options.workloads if name != WHOLE_CHECK_TIER]
+        return named + (checks if WHOLE_CHECK_TIER in options.workloads else [])
     if options.quick and options.device == "cuda":
         return [problem.workload(SEED)]
     return checks[:QUICK_CHECKS] if options.quick else everything
@@ -148,28 +149,46 @@ def run(
     run_id = new_run_id()
     plan = make_plan(root, problem, solutions, options, run_id)
     by_name = {solution.name: solution for solution in solutions}
+    try:
+        for environment, event in verdicts(root, plan, on_progress):
+            yield _result(run_id, problem, by_name[event["solution"]], environment, event, root)
+    except BrokenError as error:
+        raise ProblemFolderError(broken_text(problem, str(error), options.axes)) from error
+
+
+def verdicts(
+    root: Path, plan: Plan, on_progress: Callable[[Progress], None]
+) -> Iterator[tuple[Environment, dict[str, Any]]]:
+    """Start a judge and yield each event of its that is a verdict, with the environment it was reached in.
+
+    Raises:
+        BrokenError: the problem breaks its contract. JudgeError: the judge died. What was found until then
+        was yielded before.
+    """
     environment: Environment | None = None
     ended = False
     with JudgeProcess(root, plan) as events:
         for event in events:
-            if event["event"] == "environment":
-                environment = Environment(**event["environment"])
-            elif event["event"] == "progress":
-                on_progress(Progress(event["solution"], event["text"], event["done"], event["total"]))
-            elif event["event"] == "result":
-                assert environment is not None
-                yield _result(run_id, problem, by_name[event["solution"]], environment, event, root)
-            elif event["event"] == "broken":
-                raise ProblemFolderError(_broken(problem, options, event["reason"]))
-            elif event["event"] == "end":
-                ended = True
+            match event["event"]:
+                case "environment":
+                    environment = Environment(**event["environment"])
+                case "progress":
+                    on_progress(Progress(event["solution"], event["text"], event["done"], event["total"]))
+                case "broken":
+                    raise BrokenError(event["reason"])
+                case "end":
+                    ended = True
+                case _:
+                    assert environment is not None
+                    yield environment, event
     if not ended:
         raise JudgeError(events.last_words())
 
 
-def _broken(problem: Problem, options: RunOptions, reason: str) -> str:
-    if options.axes is not None:
-        return f"problem {problem.name!r} with --axes {json.dumps(options.axes)}: {reason}"
+def broken_text(problem: Problem, reason: str, axes: dict[str, Any] | None = None) -> str:
+    """What to say of a problem that the judge refuses; `axes` if it was asked for these alone."""
+    if axes is not None:
+        return f"problem {problem.name!r} with --axes {json.dumps(axes)}: {reason}"
     more = f"`bench check-problem {problem.name}` says what else it finds"
     return f"problem {problem.name!r} breaks its contract: {reason}; {more}"
 

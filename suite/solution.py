@@ -1,7 +1,4 @@
-"""Solution files:
-
-the four graded ones of a problem, submitted ones, and the reference itself. Never imported here.
-"""
+"""Solution files: graded ones, submitted ones, and the reference itself. Never imported here."""
 
 from __future__ import annotations
 
@@ -17,12 +14,12 @@ from suite.problem import Problem, UnknownNameError
 
 STAGES = {"baseline": "baseline", "grid_stage": "grid", "block_stage": "block", "final": "final"}
 MAX_BYTES = 1_000_000
-# What a user would pick instead of a kernel: the reference by other means of torch, and what that means.
 REFERENCE_VARIANTS = {
     "torch_compile": "the reference under torch.compile, a program for each shape",
     "torch_compile_max": "the reference under torch.compile, mode max-autotune-no-cudagraphs",
     "torch_tf32": "the reference with TF32 allowed: torch.set_float32_matmul_precision('high')",
 }
+"""What a user would pick instead of a kernel: the reference by other means of torch, and what that means."""
 _HEADER = re.compile(r"^#[^\S\n]*(author|idea):[^\S\n]*(\S.*?)\s*$", re.MULTILINE)
 
 
@@ -149,11 +146,24 @@ def require_solution_form(path: Path) -> None:
     Raises:
         SolutionFileError: missing, over 1 MB, not UTF-8, not Python, or without a top-level class `ModelNew`.
     """
-    read_solution(path)
+    tree = ast.parse(python_text(path))
+    if not any(isinstance(node, ast.ClassDef) and node.name == "ModelNew" for node in tree.body):
+        raise SolutionFileError(
+            f"{path}: no class ModelNew; a solution defines `class ModelNew(torch.nn.Module)` "
+            "with the signature of the problem's Model"
+        )
+
+
+def python_text(path: Path) -> str:
+    """The text of a file that Python can read, without a byte-order mark.
+
+    Raises:
+        SolutionFileError: missing, over 1 MB, not UTF-8 or not Python.
+    """
+    source = _bytes_of(path)
     try:
-        source = path.read_bytes()
-        source.decode()
-        tree = ast.parse(source, str(path))  # from bytes, as Python reads it: a byte-order mark is no mistake
+        text = source.decode("utf-8-sig")
+        ast.parse(source, str(path))  # from bytes, as Python reads it: an encoding may be declared in it
     except UnicodeDecodeError as error:
         raise SolutionFileError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     except SyntaxError as error:
@@ -161,8 +171,4 @@ def require_solution_form(path: Path) -> None:
         raise SolutionFileError(f"{path}{line}: not Python: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes; expressions nested too deeply
         raise SolutionFileError(f"{path}: not Python: {error}") from error
-    if not any(isinstance(node, ast.ClassDef) and node.name == "ModelNew" for node in tree.body):
-        raise SolutionFileError(
-            f"{path}: no class ModelNew; a solution defines `class ModelNew(torch.nn.Module)` "
-            "with the signature of the problem's Model"
-        )
+    return text

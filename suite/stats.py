@@ -176,10 +176,14 @@ def geometric_mean_interval(values: Sequence[float], intervals: Sequence[Interva
     The distances to either end, as logarithms, are combined in quadrature and divided by the count, each side
     by itself.
     """
-    center = geometric_mean(values)
-    below = math.hypot(*(math.log(value / low) for value, (low, _) in zip(values, intervals, strict=True)))
-    above = math.hypot(*(math.log(high / value) for value, (_, high) in zip(values, intervals, strict=True)))
-    return center * math.exp(-below / len(values)), center * math.exp(above / len(values))
+    center = math.log(geometric_mean(values))
+    logs = [
+        (math.log(value), math.log(low), math.log(high))
+        for value, (low, high) in zip(values, intervals, strict=True)
+    ]
+    below = math.hypot(*(value - low for value, low, _ in logs)) / len(logs)
+    above = math.hypot(*(high - value for value, _, high in logs)) / len(logs)
+    return math.exp(center - below), math.exp(center + above)
 
 
 def shared_ranks(intervals: Sequence[Interval]) -> list[int]:

@@ -71,6 +71,11 @@ class Inspection:
             for report in self.reports
         )
 
+    @property
+    def n_launches(self) -> int:
+        """Launches that the call makes, an autotuner's trials left out."""
+        return sum(report.times for report in self.reports if not report.launch.candidate)
+
     def _has_another(self, report: LaunchReport) -> bool:
         """Whether a tuner tried a configuration of the same kernel, at the same line, that fits."""
         place = (report.launch.kernel, report.launch.line)
@@ -209,16 +214,12 @@ def to_json(inspection: Inspection) -> dict[str, Any]:
     }
     launches = inspection.launches
     totals = None if launches is None else {
-        "launches": len(launches.order) - _trials(inspection),
+        "launches": inspection.n_launches,
         "output_bytes": launches.output_bytes,
         "intermediate_bytes": launches.intermediate_bytes,
         "torch_operations": launches.torch_operations,
     }  # fmt: skip
     return {**_plain(values), "gpu": inspection.gpu.slug, "fits": inspection.fits, "totals": totals}
-
-
-def _trials(inspection: Inspection) -> int:
-    return sum(report.times for report in inspection.reports if report.launch.candidate)
 
 
 def _plain(value: Any) -> Any:

@@ -177,10 +177,9 @@ def _programs(report: LaunchReport) -> int:
 
 def _totals(inspection: Inspection) -> tuple[str, str, str, str, str]:
     launches, work = inspection.launches, inspection.work
-    trials = sum(report.times for report in inspection.reports if report.launch.candidate)
     operations = launches.torch_operations if launches else {}
     return (
-        str(len(launches.order) - trials) if launches else "",
+        str(inspection.n_launches) if launches else "",
         ", ".join(f"{count} {name}" for name, count in operations.items()),
         f"{launches.intermediate_bytes / 1e6:.3f}" if launches else "",
         f"{work.bytes_moved / 1e6:.1f}" if work else "",

@@ -154,8 +154,8 @@ def _place(problem: Problem, solutions: list[Solution]) -> Callable[[Result], tu
 
 def is_kept(result: Result, options: RunOptions) -> bool:
     """Few samples, or a part of the check tier, must not stand in the records as if they were the whole."""
-    whole_tier = options.axes is None and (not options.workloads or "check" in options.workloads)
-    return not options.quick and (result.workload != "check" or whole_tier)
+    whole_tier = options.axes is None and (not options.workloads or WHOLE_CHECK_TIER in options.workloads)
+    return not options.quick and (result.workload != WHOLE_CHECK_TIER or whole_tier)
 
 
 def is_ours(root: Path, problem: Problem, solution: Solution) -> bool:
@@ -170,7 +170,7 @@ def show(root: Path, problem: Problem, results: list[Result], *, samples: bool =
     if not results:
         return
     device = results[0].device
-    if device == "cpu" or all(result.workload == "check" for result in results):
+    if device == "cpu" or all(result.workload == WHOLE_CHECK_TIER for result in results):
         show_table(check_table(results))
         return
     standing = board(results, device, problem.bench_workloads, measured_roofs(root, device))

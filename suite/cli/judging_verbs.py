@@ -25,9 +25,8 @@ from suite.cli.judging import (
 )
 from suite.cli.problems import find_problem
 from suite.judge.sandbox import NONE, SandboxError, choose
-from suite.problem import UnknownNameError
 from suite.result import Result, Status
-from suite.runner import RunOptions, make_plan, new_run_id
+from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
 from suite.solution import Solution, select_solution
 from suite.submission import accept, prepare
 from suite.tables import comparison_table
@@ -212,7 +211,7 @@ def compare_verb(
         problem = find_problem(root, problem_name)
         first, second = (select_solution(root, problem, name) for name in (a, b))
         if device_of("auto") == "cpu":
-            raise UnknownNameError("compare needs an NVIDIA GPU: the interpreter has no latency")
+            raise NothingToRunError("compare needs an NVIDIA GPU: the interpreter has no latency")
         options = RunOptions(
             "cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second, sandbox=sandbox
         )

@@ -32,7 +32,7 @@ from suite.optimize.record import Outcome, RunError, RunFolder, Settings
 from suite.optimize.text import line_of
 from suite.optimize.workshop import Workshop
 from suite.runner import new_run_id
-from suite.solution import select_solution
+from suite.solution import python_text, select_solution
 from suite.stages.stage import STAGES
 
 DEFAULT_ROUNDS = 3
@@ -156,7 +156,7 @@ def _begin(root: Path, runs: Path, settings: Settings) -> tuple[RunFolder, Setti
     settings = dataclasses.replace(
         settings, solution=solution.name, sha256=solution.sha256, workloads=workloads
     )
-    return RunFolder.create(runs, settings, solution.path.read_text(encoding="utf-8")), settings
+    return RunFolder.create(runs, settings, python_text(solution.path)), settings
 
 
 def _require_means(settings: Settings, allow_unsandboxed: bool) -> None:

@@ -14,12 +14,10 @@ from suite.cli.problems import find_problem
 from suite.cli.recorded import card_here, records_on
 from suite.gpus import RTX_4090
 from suite.problem import SEED
-from suite.profile import NCU
-from suite.profile_store import latest
-from suite.solution import Solution, select_solution
-from suite.stages.gather import Records, gather
+from suite.solution import python_text, select_solution
+from suite.stages.gather import gather
 from suite.stages.profile_file import read_profile_file
-from suite.stages.prompt import Metrics, compose, metrics_of, to_json, to_markdown
+from suite.stages.prompt import compose, known_metrics, to_json, to_markdown
 from suite.stages.stage import STAGES, stage_named
 
 
@@ -75,9 +73,13 @@ def prompt_verb(
         root = checkout()
         problem = find_problem(root, problem_name)
         workload, solution = problem.workload(workload_name), select_solution(root, problem, name)
+        code = python_text(solution.path)
         gpu = find_card(card) if card else card_here() or RTX_4090
         records = records_on(root, problem, gpu)
-        metrics, unmeasured = _metrics(records, solution, workload_name, profile_path)
+        if profile_path is None:
+            metrics, unmeasured = known_metrics(records.profiles, solution.sha256, workload_name)
+        else:
+            metrics, unmeasured = read_profile_file(profile_path, solution.sha256, workload_name), ""
         note_confinement()
         try:
             (inspection,) = inspect_all(problem, workload, [solution], gpu)
@@ -85,20 +87,7 @@ def prompt_verb(
             note("interrupted")
             sys.exit(EXIT_INTERRUPTED)
         evidence = gather(solution, inspection, records)
-        code = solution.path.read_text(encoding="utf-8")
         prompt = compose(problem, evidence, stage_named(stage_name), code, metrics, unmeasured)
     click.echo(
         json.dumps(to_json(prompt), indent=2) if form == "json" else to_markdown(prompt), nl=form == "json"
     )
-
-
-def _metrics(
-    records: Records, solution: Solution, workload: str, path: Path | None
-) -> tuple[Metrics | None, str]:
-    """The metrics that a prompt shows, and why there are none."""
-    if path is not None:
-        return read_profile_file(path, solution.sha256, workload), ""
-    profile = latest(records.profiles, solution.sha256, workload)
-    if profile is None:
-        return None, "no profile of this file on this card (`bench profile` takes one)"
-    return metrics_of(profile), profile.reason if profile.source != NCU and profile.reason else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -41,6 +42,19 @@ MEASURED_OPTION = click.option(
     "device",
     help="Whose records count, such as nvidia-h200. Default: this machine's, else the newest.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Grades:
+    """What was graded, by what, and how it came out."""
+
+    problem: Problem
+    workload: Workload
+    gpu: GpuSpec
+    measured_on: str | None
+    """The device whose records counted; None: there are none."""
+    graded: list[tuple[Solution, Evidence]]
+    reports: list[StageReport]
 
 
 @click.command("grade")
@@ -84,55 +98,40 @@ def grade_verb(
         except KeyboardInterrupt:
             note("interrupted")
             sys.exit(EXIT_INTERRUPTED)
-        reports = grade(graded)
+        grades = _Grades(problem, workload, gpu, measured_on, graded, grade(graded))
         with click.open_file(json_path or "/dev/null", "w") as sink:
-            click.echo(json.dumps(_as_json(problem, workload, gpu, measured_on, graded, reports)), file=sink)
+            click.echo(json.dumps(_as_json(grades)), file=sink)
     if json_path != "-":
-        _show(problem, workload, gpu, measured_on, graded, reports)
-    if any(report.with_outcome(Outcome.FAILED) for report in reports):
+        _show(grades)
+    if any(report.with_outcome(Outcome.FAILED) for report in grades.reports):
         sys.exit(EXIT_FAILED)
 
 
 def _gather(
     problem: Problem, workload: Workload, solutions: list[Solution], gpu: GpuSpec, records: Records
 ) -> list[tuple[Solution, Evidence]]:
-    graded = []
-    for solution, inspection in zip(solutions, inspect_all(problem, workload, solutions, gpu), strict=True):
-        graded.append((solution, gather(solution, inspection, records)))
-    return graded
+    inspections = inspect_all(problem, workload, solutions, gpu)
+    return [(s, gather(s, found, records)) for s, found in zip(solutions, inspections, strict=True)]
 
 
-def _show(
-    problem: Problem,
-    workload: Workload,
-    gpu: GpuSpec,
-    measured_on: str | None,
-    graded: list[tuple[Solution, Evidence]],
-    reports: list[StageReport],
-) -> None:
-    measured = f"measured on {measured_on}" if measured_on else "nothing measured"
-    click.echo(f"{problem.name}, workload {workload.name}: launches as on an {gpu.name}, {measured}\n")
-    show_table(staircase_table([evidence for _, evidence in graded]))
-    for report in reports:
+def _show(grades: _Grades) -> None:
+    where = f"{grades.problem.name}, workload {grades.workload.name}: launches as on an {grades.gpu.name}"
+    measured = f"measured on {grades.measured_on}" if grades.measured_on else "nothing measured"
+    click.echo(f"{where}, {measured}\n")
+    show_table(staircase_table([evidence for _, evidence in grades.graded]))
+    for report in grades.reports:
         click.echo(f"\n{report.stage} stage, {report.solution}: {tally(report)}")
         show_table(rules_table(report))
 
 
-def _as_json(
-    problem: Problem,
-    workload: Workload,
-    gpu: GpuSpec,
-    measured_on: str | None,
-    graded: list[tuple[Solution, Evidence]],
-    reports: list[StageReport],
-) -> dict[str, Any]:
+def _as_json(grades: _Grades) -> dict[str, Any]:
     return {
-        "problem": problem.name,
-        "workload": workload.name,
-        "gpu": gpu.slug,
-        "measured_on": measured_on,
-        "solutions": [_measured(solution, evidence) for solution, evidence in graded],
-        "stages": [to_json(report) for report in reports],
+        "problem": grades.problem.name,
+        "workload": grades.workload.name,
+        "gpu": grades.gpu.slug,
+        "measured_on": grades.measured_on,
+        "solutions": [_measured(solution, evidence) for solution, evidence in grades.graded],
+        "stages": [to_json(report) for report in grades.reports],
     }
 
 

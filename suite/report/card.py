@@ -119,7 +119,7 @@ def _published_rows(published: Published | None, lights: tuple[Light, ...]) -> t
     return tuple(sorted(found, key=lambda row: row.latency_ms))
 
 
-def as_mapping(lights: tuple[Light, ...]) -> Mapping[str, float]:
+def shortest_lights_ms(lights: tuple[Light, ...]) -> Mapping[str, float]:
     """The shortest speed of light of each workload."""
     found: dict[str, float] = {}
     for light in lights:

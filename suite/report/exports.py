@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from suite.leaderboard import Board
@@ -31,12 +31,10 @@ NEAR = (0.9, 0.7, 0.4)
 
 def records(pages: ProblemPages) -> list[dict[str, Any]]:
     """One record a device, solution and workload, failures included; `check` is the check tier."""
-    return [
-        _record(device.board, device.views, result) for device in pages.devices for result in device.results
-    ]
+    return [_record(device.views, result) for device in pages.devices for result in device.results]
 
 
-def _record(standing: Board, views: Any, result: Result) -> dict[str, Any]:
+def _record(views: Mapping[str, Board], result: Result) -> dict[str, Any]:
     row, cell = _place(views.get(result.workload), result.solution)
     low_high = result.latency_ci_ms or (None, None)
     speedup = (cell.speedup_ci if cell else None) or (None, None)

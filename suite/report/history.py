@@ -27,7 +27,7 @@ def steps(results: Iterable[Result], board: Board) -> tuple[Step, ...]:
     """Each improvement of the best solution of each precision class, oldest first; references set no record.
 
     A file counts once it was timed on all workloads of the board, with the newest latency of each, and no
-    longer from its first failure on. None where the card has no datasheet.
+    longer from its first failure on. Empty where the card has no datasheet.
     """
     gpu, workloads = board.gpu, board.workloads
     if gpu is None or not workloads:

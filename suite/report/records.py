@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from suite.gpus import RTX_4090, slugify
-from suite.leaderboard import CHECK, Board, board, latest, on_workload
+from suite.leaderboard import Board, board, latest, on_workload
+from suite.problem import WHOLE_CHECK_TIER
 from suite.report.names import origin, page_names
 from suite.report.site import SiteProblem
 from suite.result import Result
+from suite.roofline import PRECISIONS
 from suite.roofs import Roofs
 from suite.rows import Row
 from suite.solution import Solution
@@ -100,7 +102,7 @@ def collect(problem: SiteProblem, results: list[Result], roofs: Mapping[str, Roo
             for result in newest
             if result.latency_ms is not None and result.bytes_moved is not None
         },
-        classes=tuple(name for name in ("fp32", "tf32", "bf16") if name in classes),
+        classes=tuple(name for name in PRECISIONS if name in classes),
     )
 
 
@@ -120,7 +122,7 @@ def _solutions(
     problem: SiteProblem, devices: tuple[Device, ...], hrefs: Mapping[str, str]
 ) -> list[SolutionPage]:
     files = {solution.name: solution for solution in (*problem.variants, *problem.solutions)}
-    order = (CHECK, *problem.bench_workloads)
+    order = (WHOLE_CHECK_TIER, *problem.bench_workloads)
     places = {workload: place for place, workload in enumerate(order)}
     found: dict[str, list[tuple[Device, Row | None, tuple[Result, ...]]]] = {name: [] for name in hrefs}
     for device in devices:

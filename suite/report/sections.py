@@ -17,8 +17,9 @@ from suite.profile_tables import profile_table
 from suite.report.names import stage_order
 from suite.report.records import REFERENCE_CARD, ProblemPages, SolutionPage
 from suite.report.text import card, shown, significant
+from suite.solution import SolutionFileError, python_text
 from suite.stages.gather import Records, gather
-from suite.stages.prompt import compose, metrics_of, to_markdown
+from suite.stages.prompt import compose, known_metrics, to_markdown
 from suite.stages.stage import stage_named
 from suite.tables import Table
 
@@ -123,18 +124,14 @@ def _prompt(known: Stored, page: SolutionPage, inspection: Inspection) -> Iterat
         return
     profiles = known.profiles.get(REFERENCE_CARD, [])
     results = [result for device, _, own in page.devices if device.name == REFERENCE_CARD for result in own]
-    profile = latest(profiles, page.sha256, inspection.workload)
-    unmeasured = "no profile of this file on this card (`bench profile` takes one)"
-    if profile is not None and profile.source != NCU:
-        unmeasured = profile.reason or ""
+    metrics, unmeasured = known_metrics(profiles, page.sha256, inspection.workload)
     try:
         evidence = gather(page.file, inspection, Records(results, profiles, RTX_4090))
-        code = page.file.path.read_text(encoding="utf-8")
-    except (OSError, SyntaxError, ValueError):
+        code = python_text(page.file.path)
+    except SolutionFileError:
         return
     stage = stage_named(NEXT_STAGE[page.stage])
     problem = Problem(known.problem, known.root / "problems" / known.problem)
-    metrics = metrics_of(profile) if profile is not None else None
     yield Section(
         key="prompt",
         title=f"The prompt for the next stage: {stage.name}",

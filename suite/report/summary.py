@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from suite.report.card import CardView, as_mapping
+from suite.report.card import CardView, shortest_lights_ms
 from suite.report.history import Step
 from suite.report.records import ProblemPages
 from suite.report.text import card, leaders, significant
@@ -113,7 +113,7 @@ def _leader(pages: ProblemPages, precision: str | None, rows: list[Row]) -> Lead
 def _reference_panel(view: CardView) -> Panel:
     facts = [
         (f"speed of light, {workload}", f"{significant(light_ms)} ms")
-        for workload, light_ms in list(as_mapping(view.lights).items())[:1]
+        for workload, light_ms in list(shortest_lights_ms(view.lights).items())[:1]
     ]
     if view.n_inspected:
         facts.append(("launches fit the card", f"{view.n_fit} of {view.n_inspected} solutions"))

@@ -51,10 +51,10 @@ def compiled(evidence: Evidence) -> list[str]:
     found = [_launch(report) for report in evidence.launches]
     launches = inspection.launches
     if launches is not None:
-        made = sum(report.times for report in evidence.launches)
         others = ", ".join(f"{count} {name}" for name, count in launches.torch_operations.items())
         found.append(
-            f"{made} launch(es) a call, {launches.intermediate_bytes / 1e6:.1f} MB of intermediates, "
+            f"{inspection.n_launches} launch(es) a call, "
+            f"{launches.intermediate_bytes / 1e6:.1f} MB of intermediates, "
             f"operations of torch: {others or 'none'}."
         )
     return found + [f"{text}." for text in advice(inspection)]

@@ -10,7 +10,7 @@ from suite.gpus import GpuSpec
 from suite.profile import NCU, Profile
 from suite.profile_store import latest as latest_profile
 from suite.result import Result
-from suite.solution import Solution
+from suite.solution import Solution, python_text
 from suite.stages.evidence import Case, Evidence
 from suite.stages.report import StageReport, grade_stage
 from suite.stages.source import read_source
@@ -40,13 +40,12 @@ def gather(solution: Solution, inspection: Inspection, records: Records) -> Evid
     """The evidence of one solution on the workload and card of `inspection`.
 
     Raises:
-        OSError: the file cannot be read.
-        SyntaxError, ValueError: it is no Python.
+        SolutionFileError: the file cannot be read, or it is no Python.
     """
     profile = latest_profile(records.profiles, solution.sha256, inspection.workload)
     return Evidence(
         name=solution.name,
-        source=read_source(solution.path.read_bytes()),
+        source=read_source(python_text(solution.path)),
         inspection=inspection,
         profile=profile if profile is not None and profile.source == NCU else None,
         results=records.of(solution.sha256),

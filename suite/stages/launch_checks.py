@@ -121,37 +121,29 @@ def fp32_tile(mine: Evidence) -> tuple[Found, ...]:
 
 def num_stages_1_to_3(mine: Evidence) -> tuple[Found, ...]:
     """Of launches and of trials."""
-    values = {r.launch.options.num_stages for r in mine.inspection.reports}
-    return all_of(
-        (
-            Found(
-                Outcome.FAILED,
-                f"num_stages = {r.launch.options.num_stages}",
-                where(r),
-                "3 at most: each stage holds its tiles in shared memory",
-            )
-            for r in mine.inspection.reports
-            if r.launch.options.num_stages not in (1, 2, 3)
-        ),
-        f"num_stages: {', '.join(map(str, sorted(values)))}",
-    )
+    values = [(r, r.launch.options.num_stages) for r in mine.inspection.reports]
+    remedy = "3 at most: each stage holds its tiles in shared memory"
+    return _allowed("num_stages", values, (1, 2, 3), remedy)
 
 
 def num_warps_2_to_16(mine: Evidence) -> tuple[Found, ...]:
     """Of launches and of trials."""
-    values = {r.launch.options.num_warps for r in mine.inspection.reports}
+    values = [(r, r.launch.options.num_warps) for r in mine.inspection.reports]
+    return _allowed("num_warps", values, (2, 4, 8, 16), "choose 2, 4, 8 or 16")
+
+
+def _allowed(
+    name: str, values: list[tuple[LaunchReport, int]], allowed: tuple[int, ...], remedy: str
+) -> tuple[Found, ...]:
+    """Hold an option of each launch against the values that it may have."""
+    told = ", ".join(map(str, sorted({value for _, value in values})))
     return all_of(
         (
-            Found(
-                Outcome.FAILED,
-                f"num_warps = {r.launch.options.num_warps}",
-                where(r),
-                "choose 2, 4, 8 or 16",
-            )
-            for r in mine.inspection.reports
-            if r.launch.options.num_warps not in (2, 4, 8, 16)
+            Found(Outcome.FAILED, f"{name} = {value}", where(report), remedy)
+            for report, value in values
+            if value not in allowed
         ),
-        f"num_warps: {', '.join(map(str, sorted(values)))}",
+        f"{name}: {told}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from suite.counters import FIVE, MEMORY_STALLS, REGISTERS
 from suite.gpus import GpuSpec
 from suite.problem import Problem
 from suite.profile import NCU, Profile
+from suite.profile_store import latest
 from suite.stages.card_facts import card_facts
 from suite.stages.evidence import Evidence
 from suite.stages.findings import binding, compiled
@@ -87,6 +89,14 @@ def compose(
         compiled=tuple(compiled(evidence)),
         repair=repair,
     )
+
+
+def known_metrics(profiles: Iterable[Profile], sha256: str, workload: str) -> tuple[Metrics | None, str]:
+    """The metrics that a prompt shows of a file on a workload; or None, and why there are none."""
+    profile = latest(profiles, sha256, workload)
+    if profile is None:
+        return None, "no profile of this file on this card (`bench profile` takes one)"
+    return metrics_of(profile), (profile.reason or "") if profile.source != NCU else ""
 
 
 def metrics_of(profile: Profile) -> Metrics | None:

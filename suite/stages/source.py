@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -161,16 +162,7 @@ def _with_callees(kernel: Kernel, kernels: dict[str, Kernel]) -> Kernel:
             waiting += callee.calls
             axes = None if axes is None or callee.axes is None else axes | callee.axes
             uses_dot = uses_dot or callee.uses_dot
-    return Kernel(
-        kernel.name,
-        kernel.line,
-        kernel.constants,
-        axes,
-        kernel.tile,
-        uses_dot,
-        kernel.redefined,
-        kernel.calls,
-    )
+    return dataclasses.replace(kernel, axes=axes, uses_dot=uses_dot)
 
 
 def _aliases(tree: ast.Module, kernels: set[str]) -> dict[str, str]:

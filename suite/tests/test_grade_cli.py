@@ -54,6 +54,14 @@ def bench(*arguments):
     return outcome
 
 
+def test_a_graded_file_that_is_no_python_is_a_mistake_in_one_line(root):
+    path = root[0] / "problems" / "row_argmin" / "grid_stage.py"
+    path.write_text("def f(:\n")
+    outcome = bench()
+    assert outcome.exit_code == 2
+    assert outcome.stderr.endswith(f"Error: {path}:1: not Python: invalid syntax\n")
+
+
 def test_everything_measured_and_kept(root):
     measure(root[0], (4.0, 3.0, 2.5, 2.0))
     outcome = bench()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from suite.cli import main
@@ -14,6 +15,7 @@ from suite.evaluation import Evaluated
 from suite.evaluator import Evaluator, divided
 from suite.kernelbench import folder as folders
 from suite.kernelbench.child.derive import derive
+from suite.kernelbench.child.trials import alike
 from suite.kernelbench.folder import Imported, problem_of
 from suite.kernelbench.source import Source, SourceError, read_source
 from suite.runner import RunOptions
@@ -194,6 +196,21 @@ def get_inputs():
 def get_init_inputs():
     return []
 """
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ([1.0, float("nan"), float("inf")], [1.0, float("nan"), float("inf")], True),
+        ([float("nan")], [0.0], False),
+        ([float("inf")], [torch.finfo(torch.float32).max], False),
+        ([1.0], [1.0 + 2**-23], False),
+        ([True], [True], True),
+        ([1], [1.0], False),
+    ],
+)
+def test_answers_are_alike_to_the_bit(one, other, same):
+    assert alike([torch.tensor(one)], [torch.tensor(other)]) is same
 
 
 def derived(

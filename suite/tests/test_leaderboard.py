@@ -1,6 +1,9 @@
 import math
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suite.leaderboard import board, latest, on_workload
 from suite.result import Status
@@ -19,6 +22,36 @@ def both(solution, seed_ms, last_dim_ms, **fields):
         fake_result(solution, "seed", seed_ms, **fields),
         fake_result(solution, "last_dim", last_dim_ms, **fields),
     ]
+
+
+@given(
+    latencies_ms=st.lists(st.floats(0.5, 50), min_size=1, max_size=6),
+    half_width_ms=st.floats(1e-6, 0.4),
+    order=st.randoms(),
+)
+def test_ranks_follow_the_fractions_whatever_the_order_of_the_results(latencies_ms, half_width_ms, order):
+    results = [
+        fake_result(f"s{place}", latency_ms=latency_ms, half_width_ms=half_width_ms)
+        for place, latency_ms in enumerate(latencies_ms)
+    ]
+    standing = board(results, H200, ("seed",))
+    order.shuffle(results)
+    assert board(results, H200, ("seed",)).rows == standing.rows
+    fractions = [row.fraction_of_peak for row in standing.rows]
+    assert fractions == sorted(fractions, reverse=True)
+    found = [row.rank for row in standing.rows]
+    assert found[0] == 1
+    for place, (before, rank) in enumerate(pairwise(found), start=2):
+        leader = standing.rows[before - 1].fraction_of_peak_ci
+        meets = standing.rows[place - 1].fraction_of_peak_ci[1] >= leader[0]
+        assert rank == (before if meets else place)
+
+
+@pytest.mark.parametrize("bytes_moved", [0, None])
+def test_a_problem_that_counts_no_bytes_has_a_latency_and_no_fractions(bytes_moved):
+    (row,) = board([fake_result(bytes_moved=bytes_moved)], H200, ("seed",)).rows
+    assert (row.rank, row.latency_ms) == (1, 2.0)
+    assert row.fraction_of_peak is row.fraction_of_rtx_4090_peak is row.achieved_gb_per_s is None
 
 
 class TestLatest:

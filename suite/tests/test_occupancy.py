@@ -1,9 +1,11 @@
 """Occupancy, by numbers worked out by hand from NVIDIA's tables."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suite.analysis.occupancy import exceeded, occupancy, waves
-from suite.gpus import by_slug
+from suite.gpus import GPUS, by_slug
 
 A100, RTX_3090, RTX_4090, H200 = map(by_slug, ("a100-sxm-80gb", "rtx-3090", "rtx-4090", "h200"))
 KIB = 1024
@@ -79,3 +81,37 @@ def test_limits_of_a_launch():
         "grid y: 65536 of 65535 programs",
     )
     assert exceeded(H200, (1, 1, 1), 8, 255, 131072) == ()
+
+
+CARDS = st.sampled_from(GPUS)
+WARPS = st.integers(1, 32)
+REGISTERS = st.integers(0, 255)
+SMEM_BYTES = st.integers(0, 228 << 10)
+
+
+@given(gpu=CARDS, warps=WARPS, registers=REGISTERS, smem_bytes=SMEM_BYTES)
+def test_what_resides_is_within_what_an_sm_holds_and_no_further_block_fits(gpu, warps, registers, smem_bytes):
+    found = occupancy(gpu, warps, registers, smem_bytes)
+    assert found.warps_per_sm == found.blocks_per_sm * warps <= gpu.warps_per_sm
+    assert found.fraction == found.warps_per_sm / gpu.warps_per_sm
+    assert found.blocks_per_sm * warps * 32 * registers <= gpu.registers_per_sm
+    assert found.blocks_per_sm * (smem_bytes + 1024) <= gpu.smem_per_sm_kb << 10
+    assert found.limits
+
+
+@given(gpu=CARDS, warps=WARPS, registers=REGISTERS, smem_bytes=SMEM_BYTES)
+def test_a_block_that_takes_more_never_resides_more_often(gpu, warps, registers, smem_bytes):
+    blocks = occupancy(gpu, warps, registers, smem_bytes).blocks_per_sm
+    assert occupancy(gpu, warps + 1, registers, smem_bytes).blocks_per_sm <= blocks
+    assert occupancy(gpu, warps, registers + 1, smem_bytes).blocks_per_sm <= blocks
+    assert occupancy(gpu, warps, registers, smem_bytes + 1).blocks_per_sm <= blocks
+
+
+@given(gpu=CARDS, blocks=st.integers(1, 2**40), blocks_per_sm=st.integers(1, 32))
+def test_full_waves_and_a_tail_make_up_the_grid(gpu, blocks, blocks_per_sm):
+    slots = gpu.sm_count * blocks_per_sm
+    found = waves(gpu, blocks, blocks_per_sm)
+    in_tail = round(found.tail * slots)
+    assert 0 < in_tail <= slots
+    assert (blocks - in_tail) % slots == 0
+    assert found.count == blocks / slots

@@ -83,6 +83,25 @@ def test_an_annotated_literal_counts(problem):
     assert problem(f"WORKLOADS: dict = {GOOD}").workloads[0].name == "seed"
 
 
+@pytest.mark.parametrize(
+    "source", ["# MEMORY_BYTES and CUSTOM_KERNEL", "print('MEMORY_BYTES', 'CUSTOM_KERNEL')"]
+)
+def test_what_is_mentioned_is_not_declared(problem, source):
+    found = problem(f"{source}\nWORKLOADS = {GOOD}")
+    assert (found.memory_bytes, found.custom_kernel) == ({}, None)
+    found = problem(f'{source}\nMEMORY_BYTES = {{"seed": 7}}\nCUSTOM_KERNEL: str = "inputs"')
+    assert (found.memory_bytes, found.custom_kernel) == ({"seed": 7}, "inputs")
+
+
+def test_a_file_that_is_not_utf_8_is_named(problem):
+    broken = problem("")
+    path = broken.folder / "inputs.py"
+    path.write_bytes(b"# \xff")
+    with pytest.raises(ProblemFolderError) as error:
+        _ = broken.memory_bytes
+    assert str(error.value).startswith(f"{path}: cannot be read: 'utf-8' codec can't decode byte 0xff")
+
+
 def workload_text(entry, name="odd"):
     return f'WORKLOADS = {{"seed": {{"tier": "bench", "axes": {{}}}}, {name!r}: {entry}}}'
 
@@ -93,7 +112,7 @@ def workload_text(entry, name="odd"):
         ("", ": WORKLOADS is missing"),
         ("workloads = {}", ": WORKLOADS is missing"),
         ("def f():\n    WORKLOADS = {}", ": WORKLOADS is missing"),
-        ("WORKLOADS: dict", ": WORKLOADS must be a dict with at least one entry"),
+        ("WORKLOADS: dict", ": WORKLOADS is missing"),
         ("WORKLOADS = {}", ": WORKLOADS must be a dict with at least one entry"),
         ("WORKLOADS = ['seed']", ": WORKLOADS must be a dict with at least one entry"),
         ("WORKLOADS = {[1]: 2}", ": WORKLOADS must be a literal: unhashable type: 'list'"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from suite import cli, profile_store, profiling
+from suite import cli, profile_store, profiling, runner
 from suite.cli import profiling_verbs
 from suite.counters import DRAM, DRAM_BYTES, MEMORY_STALLS
 from suite.judge.arena import Arena
@@ -70,7 +70,7 @@ def says(tiny_root, monkeypatch):
             def last_words(self):
                 return "the judge ended early"
 
-        monkeypatch.setattr(profiling, "JudgeProcess", Judge)
+        monkeypatch.setattr(runner, "JudgeProcess", Judge)
         return plans
 
     return install
@@ -103,6 +103,16 @@ def test_counters_are_shown_and_recorded(says, tiny_root):
     (profile,), warnings = profile_store.read(tiny_root / "reports" / "profiles", "nvidia-h200", "row_argmin")
     assert (profile.solution, profile.value(DRAM), warnings) == ("tests_right", 90.0, [])
     assert profile.kernels[0].grid == (64, 1, 1)
+
+
+def test_a_broken_problem_is_the_user_s_to_mend(says):
+    says({"event": "broken", "reason": "get_inputs must return tensors"})
+    outcome = bench("--solution", "tests_right")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.endswith(
+        "Error: problem 'row_argmin' breaks its contract: get_inputs must return tensors; "
+        "`bench check-problem row_argmin` says what else it finds\n"
+    )
 
 
 def test_the_plan_profiles_one_workload_and_survives_json(says):

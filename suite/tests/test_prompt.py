@@ -199,6 +199,21 @@ def test_the_command_writes_for_the_reference_card_without_another(root):
     assert "not measured: no profile of this file on this card (`bench profile` takes one)" in outcome.stdout
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"def f(:\n", ":1: not Python: invalid syntax"),
+        (b"# \xff\n", ": not UTF-8: invalid start byte at byte 2"),
+    ],
+)
+def test_a_file_that_is_no_python_is_a_mistake_in_one_line(root, source, message):
+    path = root / "solutions" / "row_argmin" / "tests_right.py"
+    path.write_bytes(source)
+    outcome = bench()
+    assert outcome.exit_code == 2
+    assert outcome.stderr.endswith(f"Error: {path}{message}\n")
+
+
 def test_the_command_writes_for_the_card_that_is_here(root, monkeypatch):
     state = GpuState("GPU-1", "NVIDIA H200", "580", 1, 2, 0)
     monkeypatch.setattr(recorded, "gpu_states", lambda: [state])

@@ -457,6 +457,23 @@ class TestSamples:
                 "2", "1.0000", "4.0000", "1965", "500",
             ]  # fmt: skip
 
+    def test_the_last_choice_stands_however_late_the_one_before_comes(self, show):
+        with show("problems/argmin/index.html") as page:
+            page.evaluate("""() => {
+                const append = document.head.append.bind(document.head);
+                document.head.append = (made) => {
+                    if (!made.src.endsWith("/ada_split.js")) return append(made);
+                    made.addEventListener("load", () => setTimeout(() => { window.late = true; }));
+                    setTimeout(() => append(made), 200);
+                };
+            }""")
+            samples = page.locator("section:not([hidden]) details.samples")
+            samples.locator("summary").first.click()
+            samples.locator("select[name=solution]").select_option("ada_split")
+            samples.locator("select[name=solution]").select_option("final")
+            until(page, "window.late")
+            assert samples.locator(".said").inner_text().startswith("3 samples of final on seed")
+
     def test_on_the_solution_s_page(self, show):
         with show("problems/argmin/final.html#nvidia-h200") as page:
             page.locator("#nvidia-h200 details.samples > summary").click()
@@ -489,6 +506,16 @@ class TestCompare:
             until(page, "document.querySelector('#comparison').textContent.includes('did not pass')")
             assert "No workload was timed for both on one card." in page.inner_text("#comparison")
             assert "a=ada_broken" in page.url
+
+    def test_another_address_of_the_page_chooses_the_gpu_too(self, show):
+        pair = "problem=argmin&a=final&b=ada_split"
+        chosen = "document.querySelector('select[name=gpu]').value"
+        with show(f"compare.html#{pair}&gpu=nvidia-h200") as page:
+            until(page, f"{chosen} === 'nvidia-h200'")
+            page.evaluate(f"location.hash = '{pair}'")
+            until(page, f"{chosen} === 'nvidia-h100-80gb-hbm3'")
+            page.evaluate(f"location.hash = '{pair}&gpu=nvidia-h200'")
+            until(page, f"{chosen} === 'nvidia-h200'")
 
 
 class TestIndex:

@@ -14,6 +14,7 @@ from suite.profile import NCU, KernelProfile, Profile
 from suite.published import Published, PublishedFigure
 from suite.report import Site, read_site, render
 from suite.result import Clocks, Correctness, Status
+from suite.rows import ABOVE_PEAK, NO_SANDBOX
 from suite.solution import read_solution
 from suite.tests.fake_results import RTX_4090, fake_environment, fake_result
 from suite.tests.fake_roofs import fake_roofs
@@ -289,8 +290,18 @@ class TestIndex:
     def test_tied_leaders_are_marked(self, tmp_path):
         results = [*both("a", 2.0, 2.0), *both("b", 2.001, 2.001)]
         text = Page(rendered(fake_site(tmp_path, results), tmp_path / "out")["index.html"]).text
-        assert "a, b leads" in " ".join(text.split())
+        assert "a, b lead tie" in " ".join(text.split())
         assert "tie" in text
+
+    def test_every_flag_is_explained(self, tmp_path):
+        markup = rendered(Site((), ()), tmp_path / "out")["method.html"]
+        for flag in ("noisy", "unstable", "audit", "nondeterministic", "untraced", ABOVE_PEAK, NO_SANDBOX):
+            assert f'<dt><span class="tag">{flag}</span></dt><dd>' in markup, flag
+
+    def test_what_scrolls_can_be_reached_and_has_a_name(self, tmp_path, results):
+        for name, markup in rendered(fake_site(tmp_path, results), tmp_path / "out").items():
+            for tag in re.findall(r"<[^>]* tabindex=[^>]*>", markup if name.endswith(".html") else ""):
+                assert re.search(r' role="region" aria-label="[^"]+"', tag), f"{name}: {tag}"
 
     def test_without_a_problem(self, tmp_path):
         pages = rendered(Site((), ()), tmp_path / "out")

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from suite import cli, roofs
-from suite.calibration import CalibrationError, calibrate
+from suite.calibration import PROBES, CalibrationError, calibrate
 from suite.cli import machine_verbs
 from suite.leaderboard import board
 from suite.roofs import RoofsError, from_json, latest, read, to_json
@@ -237,6 +237,13 @@ class TestCalibrate:
     def test_probes_that_fail(self, command, message):
         with pytest.raises(CalibrationError, match=message):
             calibrate(lambda _text: None, command)
+
+    def test_a_file_in_the_working_directory_stands_in_for_no_module(self, monkeypatch, tmp_path):
+        (tmp_path / "random.py").write_text("raise SystemExit('the wrong one')")
+        monkeypatch.chdir(tmp_path)
+        interpreter = PROBES[: PROBES.index("-m")]
+        with pytest.raises(CalibrationError, match=r"^the probes failed: the right one$"):
+            calibrate(lambda _text: None, [*interpreter, "-c", "import random; exit('the right one')"])
 
     def test_without_a_gpu_one_line_and_exit_code_2(self, monkeypatch):
         monkeypatch.setattr(machine_verbs, "has_gpu", lambda: False)

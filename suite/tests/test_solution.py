@@ -7,6 +7,7 @@ from suite.solution import (
     MAX_BYTES,
     SolutionFileError,
     find_solutions,
+    python_text,
     read_solution,
     require_solution_form,
     select_solution,
@@ -129,6 +130,10 @@ def test_an_unknown_solution_gets_a_hint(tiny_root, problem):
 @pytest.mark.parametrize("source", [RIGHT.read_text(), FORM, "# coding: utf-8\n" + FORM])
 def test_a_file_with_the_form_of_a_solution(write, source):
     require_solution_form(write(source))
+
+
+def test_the_text_of_a_file_has_no_byte_order_mark(write):
+    assert python_text(write(b"\xef\xbb\xbfx = 1\n")) == "x = 1\n"
 
 
 @pytest.mark.parametrize(

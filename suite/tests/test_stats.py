@@ -113,6 +113,15 @@ def test_interval_of_a_geometric_mean_combines_in_quadrature():
     assert stats.geometric_mean_interval([3.0], [(2.0, 5.0)]) == pytest.approx((2.0, 5.0))
 
 
+@given(st.lists(st.lists(st.floats(5e-324, 1.7e308), min_size=3, max_size=3).map(sorted), min_size=1))
+def test_interval_of_a_geometric_mean_holds_it_and_is_finite(triples):
+    values = [value for _, value, _ in triples]
+    low, high = stats.geometric_mean_interval(values, [(low, high) for low, _, high in triples])
+    center = stats.geometric_mean(values)
+    assert 0 <= low <= center * (1 + 1e-9)
+    assert center * (1 - 1e-9) <= high < math.inf
+
+
 def test_each_side_of_the_interval_combines_by_itself():
     low, high = stats.geometric_mean_interval([1.0, 1.0], [(0.5, 1.0), (1.0, 2.0)])
     assert (low, high) == pytest.approx((2**-0.5, 2**0.5))

@@ -5,6 +5,8 @@ import sys
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from suite import lines, store
 from suite.result import Status, to_json
@@ -103,6 +105,18 @@ def test_a_line_that_lacks_only_its_newline_is_a_result(tmp_path):
     results, warnings = store.read(tmp_path)
     assert [result.run_id for result in results] == ["1", "2"]
     assert warnings == []
+
+
+@settings(max_examples=20)  # each waits for the disk
+@given(junk=st.lists(st.binary(max_size=40)))
+def test_whatever_stands_beside_it_a_result_is_read(tmp_path_factory, junk):
+    root = tmp_path_factory.mktemp("results")
+    path = store.append(root, fake_result(run_id="1"))
+    path.write_bytes(b"".join(line + b"\n" for line in junk) + path.read_bytes() + b"".join(junk))
+    store.append(root, fake_result(run_id="2"))
+    results, warnings = store.read(root)
+    assert [result.run_id for result in results] == ["1", "2"]
+    assert all(warning.startswith(f"{path}:") for warning in warnings)
 
 
 def test_foreign_lines_are_skipped_with_file_and_line(tmp_path):

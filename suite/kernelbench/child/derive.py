@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from suite.kernelbench.child.accuracy import Rounded, needed_bound, to_bf16, to_tf32, tolerance_of
+from suite.kernelbench.child.accuracy import to_tf32, tolerance_of
 from suite.kernelbench.child.shrinking import Shrinking
-from suite.kernelbench.child.subject import Followed, Sizes, Subject, UnfitFileError, kind, seeded
+from suite.kernelbench.child.subject import Followed, Sizes, Subject, UnfitFileError, seeded
+from suite.kernelbench.child.trials import Trials, alike, described
 
-DRAWS = 6
-DRAWS_S = 2.0
 MOST_REAL_BYTES = 64e6
 MOST_REAL_FLOPS = 4e9
 KERNELBENCH_TOLERANCE = 1e-4
@@ -51,6 +48,7 @@ class _Derivation:
         self._say = say
         self._remarks: list[str] = []
         self._shrinking = Shrinking(subject, sizes)
+        self._trials = Trials(subject, folder)
 
     def all(self, scale: float | None) -> dict[str, Any]:
         self._look_at_inputs()
@@ -184,20 +182,20 @@ class _Derivation:
             raise UnfitFileError(
                 f"at small sizes {sizes} it raises {described(error, self._folder)}"
             ) from error
-        if not _alike(first, again):
+        if not alike(first, again):
             return "two calls on the same inputs differ (dropout, or another draw in forward)"
-        if not _alike(first, elsewhere):
+        if not alike(first, elsewhere):
             return (
                 "its outputs depend on something random that is neither a parameter nor a buffer: use "
                 "register_buffer, so that a solution can be given the same"
             )
-        if not _alike(first, later):
+        if not alike(first, later):
             return "its outputs depend on the calls before"
         return None
 
     def _usable(self, smallest: Sizes, small: Sizes) -> Sizes:
         try:
-            self._errors(smallest, "given", draws=1)
+            self._trials.errors(smallest, "given", draws=1)
         except Exception:
             return small
         return smallest
@@ -209,62 +207,14 @@ class _Derivation:
             given = subject.inputs(small)
         with seeded(3):
             normal = subject.inputs(small, "normal")
-        if _alike(given, normal):
+        if alike(given, normal):
             return ["given"]
-        own = max(self._errors(small, "given"), 1e-6)
-        if self._errors(small, "normal") > 32 * own or not self._stays_finite(small):
+        trials = self._trials
+        own = max(trials.errors(small, "given"), 1e-6)
+        if trials.errors(small, "normal") > 32 * own or not trials.stays_finite(small, "normal"):
             self._remark("Standard normal inputs are not tried: the task is ill-conditioned for them.")
             return ["given"]
         return ["given", "normal"]
-
-    def _stays_finite(self, sizes: Sizes) -> bool:
-        with seeded(4):
-            model, inputs = self._subject.model(sizes, "cpu"), self._subject.inputs(sizes, "normal")
-        return all(bool(out.isfinite().all()) for out in self._subject.run_wide(model, inputs))
-
-    def _errors(self, sizes: Sizes, distribution: str, draws: int = DRAWS, rounding: Any = None) -> float:
-        """The bound that the reference needs, the worst of some draws; large ones are few.
-
-        Raises:
-            UnfitFileError: it does not run in float64.
-        """
-        worst = 0.0
-        deadline = time.monotonic() + DRAWS_S
-        for seed in range(draws):
-            if seed and time.monotonic() > deadline:
-                break
-            with seeded(seed):
-                model = self._subject.model(sizes, "cpu")
-                inputs = self._subject.inputs(sizes, distribution)
-            try:
-                truth = self._subject.run_wide(model, inputs)
-            except Exception as error:
-                raise UnfitFileError(
-                    "it does not run in float64, which answers are compared with: "
-                    f"{described(error, self._folder)}"
-                ) from error
-            if rounding is None:
-                answers = self._subject.run(model, inputs)
-            else:
-                with Rounded(rounding):
-                    answers = self._subject.run_wide(model, inputs)
-            floats = [(a, t) for a, t in zip(answers, truth, strict=True) if t.is_floating_point()]
-            worst = max([worst, *(needed_bound(a, t) for a, t in floats)])
-        return worst
-
-    def _errors_of_bf16_inputs(self, sizes: Sizes, distribution: str) -> float:
-        """The bound that the least of some draws needs when the inputs alone are rounded to bfloat16."""
-        needed = []
-        for seed in range(DRAWS):
-            with seeded(seed):
-                model = self._subject.model(sizes, "cpu")
-                inputs = self._subject.inputs(sizes, distribution)
-            truth = self._subject.run_wide(model, inputs)
-            coarse = [to_bf16(x.double()) if x.is_floating_point() else x for x in inputs]
-            answers = self._subject.run_wide(model, coarse)
-            floats = [(a, t) for a, t in zip(answers, truth, strict=True) if t.is_floating_point()]
-            needed.append(max(needed_bound(a, t) for a, t in floats))
-        return min(needed)
 
     def _tolerance(
         self, checks: dict[str, Sizes], distributions: list[str], at_seed: Followed, at_small: Followed
@@ -276,12 +226,12 @@ class _Derivation:
             )
         if not any(dtype.is_floating_point for dtype in dtypes):
             return tolerance_of(dtypes, 0.0, None, 1, 1)
-        own = max(self._errors(sizes, name) for sizes in checks.values() for name in distributions)
+        own = max(self._trials.errors(sizes, name) for sizes in checks.values() for name in distributions)
         rounded = None
         if at_seed.product_flops:
             small, last = checks["small"], distributions[-1]
-            tf32 = self._errors(small, last, rounding=to_tf32)
-            rounded = tf32, self._errors_of_bf16_inputs(small, last)
+            tf32 = self._trials.errors(small, last, rounding=to_tf32)
+            rounded = tf32, self._trials.errors_of_bf16_inputs(small, last)
         if own > 0.01 and not any(dtype in (torch.bfloat16, torch.float16) for dtype in dtypes):
             raise UnfitFileError(
                 f"the reference itself errs by {own:.1e} against float64 at small sizes: it is too "
@@ -300,18 +250,14 @@ class _Derivation:
         """Normal inputs, if an answer that ignores or rounds the file's own would come near."""
         if isinstance(tolerance, str):
             return {}
-        with seeded(5):
-            model = self._subject.model(small, "cpu")
-            draws = [self._subject.run_wide(model, self._subject.inputs(small)) for _ in range(DRAWS)]
-        spreads = [_spread(torch.stack(output)) for output in zip(*draws, strict=True)]
-        spread = [share for share in spreads if share is not None]
-        if not spread:
+        spreads = self._trials.spreads(small)
+        if not spreads:
             return {}
         shrink = (max(1, at_small.longest_sum) / max(1, at_seed.longest_sum)) ** 0.5
-        near, bound = min(spread) * shrink, max(tolerance.values())
+        near, bound = min(spreads) * shrink, max(tolerance.values())
         coarse = math.inf
         if at_seed.product_flops:
-            coarse = self._errors_of_bf16_inputs(small, "given") * shrink
+            coarse = self._trials.errors_of_bf16_inputs(small, "given") * shrink
         if near > 2 * bound and coarse > 1.1 * bound:
             return {}
         what, error = ("rounds them to bfloat16", coarse) if near > 2 * bound else ("ignores them", near)
@@ -349,31 +295,8 @@ class _Derivation:
             )
 
 
-def _spread(draws: torch.Tensor) -> float | None:
-    """How far, as a share of its size, an output is from its mean over draws of the inputs."""
-    if not draws.is_floating_point() or not bool(draws.isfinite().all()):
-        return None
-    size = float(draws.square().mean().sqrt())
-    return float(draws.var(dim=0).mean().sqrt()) / size if size else None
-
-
 def memory_bytes(found: Followed) -> int:
     """What judging holds on the card at its worst: inputs and state, narrow and wide, and the forwards."""
     judge = found.input_bytes + 2 * found.float_input_bytes + 6 * found.state_bytes + 2 * found.peak_bytes
     workers = 2 * found.state_bytes + 2 * found.peak_bytes + 2 * found.output_bytes
     return judge + workers + COMPARE_BYTES * found.largest_output + CONTEXT_BYTES
-
-
-def described(error: BaseException, folder: Path) -> str:
-    """Type and message on one line, and the line of the file that it came from."""
-    text = " ".join(str(error).split())[:300]
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename) == folder / "reference.py"]
-    return f"{type(error).__name__}{f' (line {lines[-1]})' if lines else ''}: {text}"
-
-
-def _alike(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
-    return len(one) == len(other) and all(
-        kind(a) == kind(b) and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
-        for a, b in zip(one, other, strict=True)
-    )

@@ -148,9 +148,7 @@ def _summary(board: Board, rows: list[Row]) -> str:
         return (
             f"On {shown(workload)} {shown(row.solution)} is the fastest: {significant(cell.latency_ms)} ms."
         )
-    least, worst, _ = min(
-        ((best[0], name, best[1]) for name, best in nearest.items()), key=lambda entry: (entry[0], entry[1])
-    )
+    least, worst = min((share, name) for name, (share, _, _) in nearest.items())
     closest = (
         f"On {shown(workload)} the speed of light is {significant(cell.speed_of_light_ms)} ms and "
         f"{shown(row.solution)} is nearest to it with {significant(cell.latency_ms)} ms"

@@ -121,17 +121,23 @@ const tritonpeak = (() => {
     return { ...layout, height: layout.height + 20 * Math.max(0, entries - 1) };
   }
   async function draw(target, data, layout) {
-    await plotly();
-    const fits = fitted(target, data, layout);
-    target.style.height = `${fits.height}px`;
-    await Plotly.react(target, data, themed(fits), CONFIG);
+    try {
+      await plotly();
+    } catch (error) {
+      target.textContent = error.message;
+      return;
+    }
     target.drawnLayout = layout;
+    await paint(target, data);
     drawn.add(target);
   }
+  function paint(target, data) {
+    const fits = fitted(target, data, target.drawnLayout);
+    target.style.height = `${fits.height}px`;
+    return Plotly.react(target, data, themed(fits), CONFIG);
+  }
   function repaint() {
-    for (const target of drawn) {
-      if (target.isConnected) Plotly.react(target, target.data, themed(fitted(target, target.data, target.drawnLayout)), CONFIG);
-    }
+    for (const target of drawn) if (target.isConnected) paint(target, target.data);
   }
   // The points of rows that are shown: every array that runs along the points is thinned alike.
   function thinned(trace, isShown) {
@@ -312,7 +318,7 @@ const tritonpeak = (() => {
         visible.set(entry.gpu, keys);
       }
       isShown = (gpu, key) => visible.get(gpu)?.has(key) ?? true;
-      field("q").form.querySelector("output").textContent = total ? `${count} of ${total} solutions` : "";
+      one("output", form).textContent = total ? `${count} of ${total} solutions` : "";
       for (const row of all("figure tr[data-row]")) {
         row.hidden = !isShown(row.closest("section").dataset.gpu, row.dataset.row);
       }
@@ -406,14 +412,23 @@ const tritonpeak = (() => {
   function startSamples(details) {
     const problem = decodeURIComponent(location.pathname.split("/").at(-2));
     const chooser = one("select[name=solution]", details);
+    let turn = 0;
     async function show() {
+      const mine = (turn += 1);
       const href = chooser ? chooser.value : details.dataset.href;
       const workload = one("select[name=workload]", details).value;
       const said = one(".said", details);
-      const record = await solution(problem, href).catch((error) => { said.textContent = error.message; });
-      const found = record?.devices[details.dataset.device]?.workloads[workload];
+      let record;
+      try {
+        record = await solution(problem, href);
+      } catch (error) {
+        said.textContent = error.message;
+        return;
+      }
+      if (mine !== turn) return; // another choice was made meanwhile
+      const found = record.devices[details.dataset.device]?.workloads[workload];
       if (!found) {
-        if (record) said.textContent = `${record.name} was not timed on ${workload}.`;
+        said.textContent = `${record.name} was not timed on ${workload}.`;
         return;
       }
       const { samples, reference, sm_mhz: mhz } = found;
@@ -522,6 +537,7 @@ const tritonpeak = (() => {
       return;
     }
     options(field.problem, problems.map((name) => [name, name]), "");
+    let gpu = ""; // the one that was asked for, by the address or by hand
     function fillSolutions(a, b) {
       const entries = choices[field.problem.value];
       const find = (stages) => stages.map((stage) => entries.find((entry) => entry[2] === stage)?.[1]).find(Boolean);
@@ -533,7 +549,8 @@ const tritonpeak = (() => {
       const wanted = parameters();
       field.problem.value = wanted.get("problem") ?? "";
       if (field.problem.selectedIndex === -1) field.problem.selectedIndex = 0;
-      fillSolutions(wanted.get("a") ?? undefined, wanted.get("b") ?? undefined);
+      gpu = wanted.get("gpu") ?? "";
+      fillSolutions(wanted.get("a"), wanted.get("b"));
     }
     let turn = 0;
     async function show() {
@@ -549,12 +566,11 @@ const tritonpeak = (() => {
       if (mine !== turn) return; // another choice was made meanwhile
       const [a, b] = pair;
       const shared = Object.keys(a.devices).filter((name) => name in b.devices);
-      const wanted = field.gpu.value || parameters().get("gpu");
-      options(field.gpu, shared.map((name) => [name, a.devices[name].label]), wanted ?? "");
+      options(field.gpu, shared.map((name) => [name, a.devices[name].label]), gpu);
       remember({ problem, a: field.a.value, b: field.b.value, gpu: field.gpu.selectedIndex > 0 ? field.gpu.value : "" });
       target.replaceChildren(...sideBySide(problem, a, b, field.gpu.value));
     }
-    function sideBySide(problem, a, b, gpu) {
+    function sideBySide(problem, a, b, device) {
       const link = (record) => element("a", { href: `problems/${encodeURIComponent(problem)}/${encodeURIComponent(record.href)}.html` }, record.name);
       const facts = table(["", "A", "B"], [
         ["solution", [link(a)], [link(b)]],
@@ -564,7 +580,7 @@ const tritonpeak = (() => {
         ["sha256", a.sha256.slice(0, 16), b.sha256.slice(0, 16)],
       ]);
       const parts = [element("div", { class: "scroll" }, facts)];
-      const [left, right] = [a.devices[gpu], b.devices[gpu]];
+      const [left, right] = [a.devices[device], b.devices[device]];
       for (const [record, side] of [[a, left], [b, right]]) {
         if (side?.failed.length) {
           const texts = side.failed.map(([workload, status]) => `${workload}: ${status}`).join(", ");
@@ -579,9 +595,9 @@ const tritonpeak = (() => {
     }
     function latencies(a, b, left, right, workloads) {
       const lines = workloads.map((name) => {
-        const [one, two] = [left.workloads[name].latency, right.workloads[name].latency];
-        const ends = [one[1] / two[2], one[2] / two[1]];
-        return { name, one, two, ratio: one[0] / two[0], ends, overlap: ends[0] <= 1 && ends[1] >= 1 };
+        const [first, second] = [left.workloads[name].latency, right.workloads[name].latency]; // median, low, high
+        const ends = [first[1] / second[2], first[2] / second[1]];
+        return { name, first, second, ratio: first[0] / second[0], ends, overlap: ends[0] <= 1 && ends[1] >= 1 };
       });
       const mean = Math.exp(lines.reduce((sum, line) => sum + Math.log(line.ratio), 0) / lines.length);
       const [ahead, behind] = mean <= 1 ? [a, b] : [b, a];
@@ -590,7 +606,8 @@ const tritonpeak = (() => {
       const sentence = `Over ${lines.length} workloads ${ahead.name} takes ${significant(mean <= 1 ? mean : 1 / mean, 3)} of the time of `
         + `${behind.name} (geometric mean); A is the faster on ${wins}, B on ${told.length - wins}, and on ${lines.length - told.length} the intervals overlap.`;
       const numbers = table(["workload", "A, ms", "95 % interval", "B, ms", "95 % interval", "A / B", "at least", "at most", "intervals"], lines.map((line) => [
-        line.name, significant(line.one[0]), interval(line.one[1], line.one[2]), significant(line.two[0]), interval(line.two[1], line.two[2]),
+        line.name, significant(line.first[0]), interval(line.first[1], line.first[2]),
+        significant(line.second[0]), interval(line.second[1], line.second[2]),
         significant(line.ratio, 3), significant(line.ends[0], 3), significant(line.ends[1], 3), line.overlap ? "overlap" : line.ratio < 1 ? "A is faster" : "B is faster",
       ]), [1, 2, 3, 4, 5, 6, 7]);
       all("tbody tr", numbers).forEach((row, place) => {
@@ -617,26 +634,27 @@ const tritonpeak = (() => {
       draw(chart, data, layout);
       return [
         element("h2", {}, "Latency"), element("p", {}, sentence), chart,
-        element("div", { class: "scroll", tabindex: "0" }, numbers),
+        element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Latency by workload" }, numbers),
       ];
     }
     function sources(a, b) {
       if (a.source === null || b.source === null) return [element("p", { class: "quiet" }, "The measured file of one of them is not in this checkout, so there is no difference of the sources.")];
       const [before, after] = [b.source.split("\n"), a.source.split("\n")];
-      const heading = element("h2", {}, `What A has that B has not`);
+      const heading = element("h2", {}, "What A has that B has not");
       if (before.length > MOST_LINES || after.length > MOST_LINES) return [heading, element("p", { class: "note" }, `A file of more than ${MOST_LINES} lines is not compared here.`)];
       const lines = differing(before, after);
       const code = element("code", {}, ...folded(lines).map(([kind, text]) =>
         element("span", { class: kind }, `${{ add: "+", del: "-", same: " ", at: " " }[kind]}${short(text, 400)}\n`)));
       const count = (kind) => lines.filter((line) => line[0] === kind).length;
-      return [heading, element("p", {}, `${count("add")} lines are A's alone, ${count("del")} are B's alone.`), element("pre", { class: "source diff", tabindex: "0" }, code)];
+      return [heading, element("p", {}, `${count("add")} lines are A's alone, ${count("del")} are B's alone.`), element("pre", { class: "source diff", tabindex: "0", role: "region", "aria-label": heading.textContent }, code)];
     }
     form.hidden = false;
     read();
     show();
     form.addEventListener("submit", (event) => event.preventDefault());
     field.problem.addEventListener("change", () => { fillSolutions(); show(); });
-    for (const select of [field.a, field.b, field.gpu]) select.addEventListener("change", show);
+    for (const select of [field.a, field.b]) select.addEventListener("change", show);
+    field.gpu.addEventListener("change", () => { gpu = field.gpu.value; show(); });
     field.swap.addEventListener("click", () => {
       [field.a.value, field.b.value] = [field.b.value, field.a.value];
       show();
