@@ -75,7 +75,7 @@ def _is_custom_kernel(text: str) -> bool:
 
 def _from_custom_kernel(problem: Problem, path: Path, text: str) -> str:
     _require_equivalence(problem, path, "custom_kernel(data)")
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")  # as Python counts them: a form feed ends none
     for node in ast.walk(ast.parse(text)):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -48,7 +48,7 @@ def _plain_metrics(path: Path, values: dict[str, Any]) -> Metrics:
 
 def _ours(path: Path, text: str, sha256: str, workload: str) -> Metrics:
     held: list[Profile] = []
-    for line in text.splitlines():
+    for line in filter(str.strip, text.split("\n")):
         try:
             held.append(from_json(line))
         except ProfileError as error:

@@ -48,6 +48,15 @@ def solution_json(**changes: Any) -> dict[str, Any]:
     return values | changes
 
 
+def test_the_import_of_the_harness_is_found_below_a_form_feed(tiny_root: Path, problem: Problem) -> None:
+    path = tiny_root / "popcorn.py"
+    path.write_text(
+        "import torch\n\x0c\nfrom task import input_t\ndef custom_kernel(data: input_t): return data\n"
+    )
+    adapted = Path(as_solution(tiny_root, problem, str(path))).read_text()
+    assert adapted.startswith("import torch\n\x0c\ninput_t = tuple\ndef custom_kernel(data: input_t)")
+
+
 def test_both_formats_are_judged_as_solutions(tiny_root: Path, problem: Problem) -> None:
     (tiny_root / "popcorn.py").write_text(SUBMISSION.format(source=SOURCE))
     (tiny_root / "embedded.json").write_text(json.dumps(solution_json()))
