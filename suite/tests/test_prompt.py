@@ -123,6 +123,15 @@ def test_a_refused_answer_comes_back_with_its_reasons(tmp_path):
     )
 
 
+def test_an_exact_task_that_computes_is_bound_by_memory():
+    mine = evidence("", work=Work(4_800_000_000, 10**15, (), ("(3,) int64",)))
+    assert binding(mine, H200) == [
+        "The task reads and writes at least 4.800 GB: 1.000 ms at 4800 GB/s.",
+        f"So memory binds; the speed of light: 1.000 ms. What counts is {DRAM} over 60 %, whatever the other "
+        "one says.",
+    ]
+
+
 def test_code_with_a_fence_in_it_stays_one_block(tmp_path):
     code = '"""\n```python\nx\n```\n"""\n'
     text = to_markdown(prompt(tmp_path, code=code))
