@@ -17,8 +17,6 @@ from suite.gpus import find_gpu
 from suite.judge import sandbox
 from suite.machine import GpuState, gpu_conditions, gpu_states
 
-__all__ = ["Finding", "examine"]
-
 MIN_PYTHON = (3, 11)
 MIN_FREE_GB = 5
 RANGES = {"torch": ((2, 11), (2, 14)), "triton": ((3, 6), (3, 8))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -65,41 +66,47 @@ class Evaluator:
                 raise
 
     def _problem(self, work: Work) -> None:
-        waiting: list[tuple[str, Solution]] = []
+        waiting = self._mapped(work)
+        deaths: Counter[str] = Counter()
+        while waiting:
+            try:
+                for name, results, wall_s in self._judged(work.problem, dict(waiting)):
+                    del waiting[name]
+                    self._keep(work, name, wall_s, results)
+                reason = "the judge ended without a verdict"
+            except ProblemFolderError as error:
+                reason = str(error)
+            except JudgeError as error:
+                name = next(iter(waiting))
+                deaths[name] += 1
+                if deaths[name] >= ATTEMPTS:
+                    del waiting[name]
+                    self._keep(work, name, 0.0, error=str(error))
+                continue
+            for name in waiting:
+                self._keep(work, name, 0.0, error=reason)
+            return
+
+    def _mapped(self, work: Work) -> dict[str, Solution]:
+        """The solutions that can be judged, by the names of their files; of the others a record is kept."""
+        solutions: dict[str, Solution] = {}
         for place, (name, path) in enumerate(work.paths.items()):
             try:
                 chosen = as_solution(self.root, work.problem, str(path))
                 # Two files may have one name in two folders; results go by the name.
-                waiting.append((name, read_solution(Path(chosen), name=f"{place}-{path.stem}")))
+                solutions[name] = read_solution(Path(chosen), name=f"{place}-{path.stem}")
             except SolutionFileError as error:
                 self._keep(work, name, 0.0, error=str(error))
-        attempts: dict[str, int] = {}
-        while waiting:
-            try:
-                for name, results, wall_s in self._judged(work.problem, waiting):
-                    self._keep(work, name, wall_s, results)
-                    waiting = [pair for pair in waiting if pair[0] != name]
-                for name, _ in waiting:
-                    self._keep(work, name, 0.0, error="the judge ended without a verdict")
-                return
-            except ProblemFolderError as error:
-                for name, _ in waiting:
-                    self._keep(work, name, 0.0, error=str(error))
-                return
-            except JudgeError as error:
-                name = waiting[0][0]
-                attempts[name] = attempts.get(name, 0) + 1
-                if attempts[name] >= ATTEMPTS:
-                    self._keep(work, name, 0.0, error=str(error))
-                    waiting = waiting[1:]
+        return solutions
 
     def _judged(
-        self, problem: Problem, waiting: list[tuple[str, Solution]]
+        self, problem: Problem, waiting: dict[str, Solution]
     ) -> Iterator[tuple[str, tuple[Result, ...], float]]:
-        solutions = [solution for _, solution in waiting]
+        """Each verdict as soon as it is known: a file's name, its results, and the seconds that it took."""
+        solutions = list(waiting.values())
         plan = make_plan(self.root, problem, solutions, self.options, new_run_id())
         due = bool(plan.checks or plan.edge_cases) + len(plan.benches)
-        names = {solution.name: name for name, solution in waiting}
+        names = {solution.name: name for name, solution in waiting.items()}
         found: dict[str, list[Result]] = {}
         started = time.monotonic()
         for result in run(self.root, problem, solutions, self.options, self._heard):

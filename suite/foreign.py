@@ -75,7 +75,7 @@ def _is_custom_kernel(text: str) -> bool:
 
 def _from_custom_kernel(problem: Problem, path: Path, text: str) -> str:
     _require_equivalence(problem, path, "custom_kernel(data)")
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")  # as Python counts them: a form feed ends none
     for node in ast.walk(ast.parse(text)):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -106,14 +106,14 @@ def _from_json(problem: Problem, path: Path, text: str) -> str:
         spec, sources = values["spec"], values["sources"]
         entry_file, function = str(spec["entry_point"]).split("::")
         files = {str(source["path"]): str(source["content"]) for source in sources}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise refused(
             "no solution of flashinfer-bench or SOL-ExecBench: expected `spec` with an `entry_point` "
             "FILE.py::FUNCTION, and `sources` with `path` and `content` each "
             f"({type(error).__name__}: {error})"
         ) from error
     languages = spec.get("languages", spec.get("language", "python"))
-    given = [languages] if isinstance(languages, str) else languages
+    given = languages if isinstance(languages, list) else [languages]
     foreign = sorted({str(language).lower() for language in given} - LANGUAGES)
     if foreign:
         raise refused(f"written in {', '.join(foreign)}; here solutions are Python files with Triton kernels")
@@ -142,8 +142,10 @@ def _from_json(problem: Problem, path: Path, text: str) -> str:
 def _require_function(path: Path, source: str, function: str) -> None:
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        raise SolutionFileError(f"{path}: its source is not Python: {error}") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise SolutionFileError(
+            f"{path}: its source is not Python: {str(error) or 'nested too deeply'}"
+        ) from error
     if not any(isinstance(node, ast.FunctionDef) and node.name == function for node in tree.body):
         raise SolutionFileError(f"{path}: its source defines no function {function} at the top level")
 

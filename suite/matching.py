@@ -66,16 +66,21 @@ def find_targets(root: Path, patterns: Sequence[str]) -> list[Target]:
 
 
 def match(targets: Sequence[Target], folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
-    """(files of each target by its name, files that belong to none), in the order of their paths."""
+    """(files of each target by its name, files that belong to none), in the order of their paths.
+
+    Hidden files, and whatever lies in hidden folders such as .git and .venv, are left out.
+    """
     matched: dict[str, list[Path]] = {target.name: [] for target in targets}
     unmatched = []
     for path in sorted(p for suffix in SUFFIXES for p in folder.rglob(f"*{suffix}")):
-        if path.is_file() and not path.name.startswith("."):
-            owner = _owner(targets, path.relative_to(folder))
-            if owner is None:
-                unmatched.append(path)
-            else:
-                matched[owner.name].append(path)
+        below = path.relative_to(folder)
+        if any(part.startswith(".") for part in below.parts) or not path.is_file():
+            continue
+        owner = _owner(targets, below)
+        if owner is None:
+            unmatched.append(path)
+        else:
+            matched[owner.name].append(path)
     return matched, unmatched
 
 

@@ -60,8 +60,10 @@ def read_source(path: Path) -> Source:
             f"{path}: no {' and no '.join(missing)}; a file in the format of KernelBench defines "
             "`class Model`, `get_inputs()` and `get_init_inputs()` at the top level"
         )
-    sizes = _sizes(tree)
-    elsewhere = _read_elsewhere(tree, content)
+    try:
+        sizes, elsewhere = _sizes(tree), _read_elsewhere(tree, content)
+    except RecursionError as error:
+        raise SourceError(f"{path}: nested too deeply to find its sizes") from error
     return Source(
         path,
         content,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 PYTHON = frozenset({"", "python", "py", "python3", "triton"})
 """What a fence may say of Python; other languages are prose."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Of Markdown and of Python. `str.splitlines` would cut at a form feed in a line of code too."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
 
 
@@ -55,7 +57,7 @@ def fenced_blocks(text: str) -> list[Block]:
     """All fenced blocks. A fence ends at one of its own kind that is at least as long and says nothing."""
     blocks: list[Block] = []
     fence, start, language, held = "", 0, "", list[str]()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         found = _FENCE.match(line)
         if not fence:
             if found:

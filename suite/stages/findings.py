@@ -18,17 +18,18 @@ def binding(evidence: Evidence, gpu: GpuSpec) -> list[str]:
     if work is None:
         return ["The task's bytes and operations are not known."]
     precision = evidence.precision if work.flops else None
+    flops = work.flops if precision is not None else 0  # of an exact task no rate binds: it has no class
     moved_ms = roofline.memory_ms(work.bytes_moved, gpu)
-    computed_ms = roofline.compute_ms(work.flops, gpu, precision)
+    computed_ms = roofline.compute_ms(flops, gpu, precision)
     light_ms = max(moved_ms, computed_ms)
-    bound = roofline.bound(work.bytes_moved, work.flops, gpu, precision)
+    bound = roofline.bound(work.bytes_moved, flops, gpu, precision)
     sentences = [
         f"The task reads and writes at least {work.bytes_moved / 1e9:.3f} GB: {moved_ms:.3f} ms at "
         f"{gpu.peak_gb_per_s:g} GB/s."
     ]
     if precision is not None:
         sentences.append(
-            f"It computes {work.flops / 1e9:.1f} GFLOP: {computed_ms:.3f} ms at "
+            f"It computes {flops / 1e9:.1f} GFLOP: {computed_ms:.3f} ms at "
             f"{roofline.peak_tflops(gpu, precision):g} TFLOPS of {precision}."
         )
     metric = DRAM if bound == "memory" else SM

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from suite.analysis.inspection import LaunchReport
 from suite.stages.evidence import Evidence, Found, Outcome, all_of, where
 
+_WHOLE = re.compile(r"-?[0-9]+")
 _TILE_SIDE = re.compile(r"BLOCK(?:_SIZE)?_([MNK])")
 _FP32_SIDES = {"M": (32, 64, 128, 256), "N": (32, 64, 128, 256), "K": (16, 32, 64)}
 _TENSOR_CORE_STEP = {"M": 16, "N": 16, "K": 8}
@@ -154,7 +155,7 @@ def tile_of(mine: Evidence, report: LaunchReport) -> dict[str, int]:
     return {
         name: int(constants[name])
         for name in (kernel.tile if kernel is not None else ())
-        if constants.get(name, "").lstrip("-").isdigit()
+        if _WHOLE.fullmatch(constants.get(name, ""))
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def read_profile_file(path: Path, sha256: str, workload: str) -> Metrics:
         text = file.read(MAX_BYTES).decode(errors="replace")
     try:
         plain = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         plain = None
     if isinstance(plain, dict) and "schema" not in plain:
         return _plain_metrics(path, plain)
@@ -36,19 +37,23 @@ def read_profile_file(path: Path, sha256: str, workload: str) -> Metrics:
 
 def _plain_metrics(path: Path, values: dict[str, Any]) -> Metrics:
     for kernel, metrics in values.items():
-        if not isinstance(metrics, dict) or not all(
-            value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-            for value in metrics.values()
-        ):
+        if not isinstance(metrics, dict) or not all(map(_is_value, metrics.values())):
             raise ProfileFileError(f"{path}: {kernel!r} is no object of metrics and numbers")
     if not values:
         raise ProfileFileError(f"{path}: no kernel in it")
     return values
 
 
+def _is_value(value: Any) -> bool:
+    """A metric's: a number that JSON can hold, or null for an unknown one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value is None
+    return isinstance(value, int) or math.isfinite(value)
+
+
 def _ours(path: Path, text: str, sha256: str, workload: str) -> Metrics:
     held: list[Profile] = []
-    for line in text.splitlines():
+    for line in filter(str.strip, text.split("\n")):
         try:
             held.append(from_json(line))
         except ProfileError as error:

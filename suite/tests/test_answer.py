@@ -49,6 +49,11 @@ def test_anything_else_is_refused(text, message):
     assert str(error.value) == message
 
 
+def test_what_python_takes_for_a_part_of_a_line_stays_one():
+    code = "x = 'a\x0cb'  # \x1c \u2028\n\x0c\nclass ModelNew: pass\n"
+    assert code_of(f"Here:\r\n```python\r\n{code}```\n") == code
+
+
 def test_a_fence_ends_at_one_of_its_own_kind_that_is_as_long():
     (block,) = fenced_blocks("````python\n```\n~~~~\n``````\n")
     assert (block.line, block.language, block.code, block.is_closed) == (1, "python", "```\n~~~~\n", True)

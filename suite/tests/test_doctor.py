@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from suite import doctor
-from suite.doctor import Finding, examine
+from suite.doctor import examine
+from suite.finding import Finding
 from suite.machine import GpuState, gpu_states, has_gpu, used_memory_mb
 
 H200 = GpuState("GPU-1", "NVIDIA H200", "580.95.05", 1000, 150_000, 0)

@@ -114,6 +114,13 @@ def test_a_file_belongs_to_the_problem_of_its_folder_its_name_or_its_number(tmp_
     assert [path.name for path in unmatched] == ["level_2_problem_52_sample_0_kernel.py", "summit.py"]
 
 
+def test_what_is_hidden_is_no_solution(tmp_path: Path) -> None:
+    for name in ("argmin/a.py", ".venv/argmin/b.py", "argmin/.git/c.py", "argmin/.d.py", ".venv/e.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert match([Target("argmin")], tmp_path) == ({"argmin": [tmp_path / "argmin" / "a.py"]}, [])
+
+
 def test_a_pattern_that_means_nothing_is_named(tiny_root: Path) -> None:
     assert find_targets(tiny_root, ["row_*"]) == [Target("row_argmin")]
     with pytest.raises(

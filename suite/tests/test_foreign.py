@@ -48,6 +48,15 @@ def solution_json(**changes: Any) -> dict[str, Any]:
     return values | changes
 
 
+def test_the_import_of_the_harness_is_found_below_a_form_feed(tiny_root: Path, problem: Problem) -> None:
+    path = tiny_root / "popcorn.py"
+    path.write_text(
+        "import torch\n\x0c\nfrom task import input_t\ndef custom_kernel(data: input_t): return data\n"
+    )
+    adapted = Path(as_solution(tiny_root, problem, str(path))).read_text()
+    assert adapted.startswith("import torch\n\x0c\ninput_t = tuple\ndef custom_kernel(data: input_t)")
+
+
 def test_both_formats_are_judged_as_solutions(tiny_root: Path, problem: Problem) -> None:
     (tiny_root / "popcorn.py").write_text(SUBMISSION.format(source=SOURCE))
     (tiny_root / "embedded.json").write_text(json.dumps(solution_json()))
@@ -92,6 +101,11 @@ def test_a_solution_of_ours_stays_itself(tiny_root: Path, problem: Problem) -> N
             "it has 2 source files, main.py, b.py; here a solution is one file",
         ),
         ({"sources": 3}, "no solution of flashinfer-bench or SOL-ExecBench: "),
+        ({"spec": {"languages": 5}}, "written in 5; here solutions are Python files"),
+        (
+            {"sources": [{"path": "main.py", "content": "x = " + "-" * 200_000 + "1"}]},
+            "its source is not Python: ",
+        ),
     ],
 )
 def test_what_cannot_be_mapped_says_why(
@@ -102,6 +116,13 @@ def test_what_cannot_be_mapped_says_why(
     with pytest.raises(SolutionFileError) as refused:
         as_solution(tiny_root, problem, str(path))
     assert str(refused.value).startswith(f"{path}: {reason}")
+
+
+def test_json_that_is_nested_without_end_is_refused(tiny_root: Path, problem: Problem) -> None:
+    path = tiny_root / "embedded.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(SolutionFileError, match="no solution of flashinfer-bench or SOL-ExecBench: "):
+        as_solution(tiny_root, problem, str(path))
 
 
 def test_a_problem_that_declares_nothing_and_a_foreign_import_are_refused(

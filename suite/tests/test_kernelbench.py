@@ -198,6 +198,14 @@ def get_init_inputs():
 """
 
 
+def test_a_sum_of_a_thousand_terms_is_a_mistake_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "deep.py"
+    parts = "class Model: pass\ndef get_inputs(): pass\ndef get_init_inputs(): pass\n"
+    path.write_text(f"n = {'1 + ' * 1500}1\n{parts}")
+    with pytest.raises(SourceError, match=r"deep\.py: nested too deeply to find its sizes"):
+        read_source(path)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [

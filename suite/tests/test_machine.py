@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import pytest
 
 from suite import doctor
-from suite.doctor import Finding, examine
+from suite.doctor import examine
+from suite.finding import Finding
 from suite.gpu_findings import condition_findings
 from suite.machine import GpuCondition, GpuState, gpu_conditions, gpu_states, has_gpu, used_memory_mb
 from suite.tests.fake_nvml import IDLE_H200, UNSUPPORTED, install

@@ -123,6 +123,15 @@ def test_a_refused_answer_comes_back_with_its_reasons(tmp_path):
     )
 
 
+def test_an_exact_task_that_computes_is_bound_by_memory():
+    mine = evidence("", work=Work(4_800_000_000, 10**15, (), ("(3,) int64",)))
+    assert binding(mine, H200) == [
+        "The task reads and writes at least 4.800 GB: 1.000 ms at 4800 GB/s.",
+        f"So memory binds; the speed of light: 1.000 ms. What counts is {DRAM} over 60 %, whatever the other "
+        "one says.",
+    ]
+
+
 def test_code_with_a_fence_in_it_stays_one_block(tmp_path):
     code = '"""\n```python\nx\n```\n"""\n'
     text = to_markdown(prompt(tmp_path, code=code))
@@ -161,6 +170,9 @@ def test_a_profile_file_in_the_form_of_the_protocol(tmp_path):
         ("{}", "no kernel in it"),
         ('{"k": 3}', "'k' is no object of metrics and numbers"),
         ('{"k": {"m": "high"}}', "'k' is no object of metrics and numbers"),
+        ('{"k": {"m": NaN}}', "'k' is no object of metrics and numbers"),
+        ('{"k": {"m": 1e999}}', "'k' is no object of metrics and numbers"),
+        ('{"k": {"m": true}}', "'k' is no object of metrics and numbers"),
         ("hello", "no profile: not JSON: Expecting value: line 1 column 1 (char 0)"),
         ("", "no profile of this file on 'seed'; it holds nothing"),
         (profile_json(fake_profile()), "a profile without counters: ncu is not installed"),

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.doctor import Finding
+from suite.finding import Finding
 from suite.leaderboard import board
 from suite.problem import find_problem
 from suite.result import Correctness, Status

@@ -373,41 +373,48 @@ const tritonpeak = (() => {
 
   // --- samples -----------------------------------------------------------------------------------------------
   const MARK = { solution: "#3b82c4", reference: "#7d868f", clock: "#c2620a", other: "#b04a8f" };
-  function sampleChart(series, clocks) {
-    const data = series.map(({ name, values, colour, symbol }) => ({
-      type: "scatter", mode: "lines+markers", name: escaped(short(name)), x: values.map((_, place) => place + 1), y: values,
-      line: { color: colour, width: 1 }, marker: { color: colour, symbol, size: 6 },
-      hovertemplate: `${escaped(short(name))}, sample %{x}: %{y:.4g} ms<extra></extra>`,
-    }));
-    for (const { name, values, colour, symbol } of clocks) {
-      data.push({
-        type: "scatter", mode: "lines+markers", name: escaped(short(name)), x: values.map((_, place) => place + 1), y: values,
-        yaxis: "y2", line: { color: colour, width: 1.5, dash: "dot" }, marker: { color: colour, symbol, size: 5 },
-        hovertemplate: `${escaped(short(name))}, sample %{x}: %{y} MHz<extra></extra>`,
-      });
-    }
-    const layout = {
-      template: "none", height: 420, margin: { l: 8, r: 14, t: 34, b: 46 }, font: { size: 13 }, dragmode: false,
-      legend: { orientation: "h", yanchor: "bottom", y: 1.02, xanchor: "left", x: 0 }, hoverlabel: { align: "left" },
-      xaxis: { title: { text: "sample, in the order taken" }, automargin: true, zeroline: false, anchor: clocks.length ? "y2" : "y" },
-      yaxis: { title: { text: "latency, ms" }, automargin: true, zeroline: false, domain: clocks.length ? [0.36, 1] : [0, 1] },
+  const LAYOUT = { template: "none", font: { size: 13 }, dragmode: false, hoverlabel: { align: "left" } };
+  const axisOf = (title, more) => ({ title: { text: title }, automargin: true, zeroline: false, ...more });
+  function sampleTrace({ name, values, colour, symbol }, shown, look) {
+    const label = escaped(short(name));
+    return {
+      type: "scatter",
+      mode: "lines+markers",
+      name: label,
+      x: values.map((_, place) => place + 1),
+      y: values,
+      yaxis: look.yaxis,
+      line: { color: colour, width: look.width, dash: look.dash },
+      marker: { color: colour, symbol, size: look.size },
+      hovertemplate: `${label}, sample %{x}: ${shown}<extra></extra>`,
     };
-    if (clocks.length) layout.yaxis2 = { title: { text: "SM, MHz" }, automargin: true, zeroline: false, domain: [0, 0.26], tickformat: "d", nticks: 4 };
+  }
+  function sampleChart(series, clocks) {
+    const data = [
+      ...series.map((own) => sampleTrace(own, "%{y:.4g} ms", { yaxis: "y", width: 1, dash: "solid", size: 6 })),
+      ...clocks.map((own) => sampleTrace(own, "%{y} MHz", { yaxis: "y2", width: 1.5, dash: "dot", size: 5 })),
+    ];
+    const layout = {
+      ...LAYOUT,
+      height: 420,
+      margin: { l: 8, r: 14, t: 34, b: 46 },
+      legend: { orientation: "h", yanchor: "bottom", y: 1.02, xanchor: "left", x: 0 },
+      xaxis: axisOf("sample, in the order taken", { anchor: clocks.length ? "y2" : "y" }),
+      yaxis: axisOf("latency, ms", { domain: clocks.length ? [0.36, 1] : [0, 1] }),
+    };
     if (clocks.length) {
       const [low, high] = span(clocks.flatMap(({ values }) => values));
-      layout.yaxis2.range = [low - Math.max(40, (high - low) / 8), high + Math.max(40, (high - low) / 8)]; // a steady clock is a flat line
+      const room = Math.max(40, (high - low) / 8); // a steady clock is a flat line
+      const range = [low - room, high + room];
+      layout.yaxis2 = axisOf("SM, MHz", { domain: [0, 0.26], tickformat: "d", nticks: 4, range });
     }
     return { data, layout };
   }
-  const median = (values) => {
-    const ordered = [...values].sort((a, b) => a - b);
-    const middle = ordered.length >> 1;
-    return ordered.length % 2 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
-  };
   function span(values) { return [Math.min(...values), Math.max(...values)]; }
   function clockText(mhz) {
     const [low, high] = span(mhz);
-    return low === high ? `; the SM clock stood at ${low} MHz throughout` : `; the SM clock went from ${low} to ${high} MHz`;
+    if (low === high) return `; the SM clock stood at ${low} MHz throughout`;
+    return `; the SM clock went from ${low} to ${high} MHz`;
   }
   function startSamples(details) {
     const problem = decodeURIComponent(location.pathname.split("/").at(-2));
@@ -437,11 +444,14 @@ const tritonpeak = (() => {
       said.textContent = `${samples.length} samples of ${record.name} on ${workload}: median ${significant(found.latency[0])} ms, `
         + `from ${significant(least)} to ${significant(most)} ms${clock}.`;
       const series = [{ name: record.name, values: samples, colour: MARK.solution, symbol: "circle" }];
-      if (reference.length) series.push({ name: "reference, in turn", values: reference, colour: MARK.reference, symbol: "circle-open" });
+      if (reference.length) {
+        series.push({ name: "reference, in turn", values: reference, colour: MARK.reference, symbol: "circle-open" });
+      }
       const clocks = mhz.length ? [{ name: "SM clock", values: mhz, colour: MARK.clock, symbol: "square" }] : [];
       const headers = ["sample", "latency, ms", "reference, ms", "SM MHz", "power, W"];
       one(".numbers .scroll", details).replaceChildren(table(headers, samples.map((value, place) => [
-        String(place + 1), significant(value, 5), significant(reference[place], 5), String(mhz[place] ?? "-"), String(found.power_w[place] ?? "-"),
+        String(place + 1), significant(value, 5), significant(reference[place], 5),
+        String(mhz[place] ?? "-"), String(found.power_w[place] ?? "-"),
       ]), [0, 1, 2, 3, 4]));
       const { data, layout } = sampleChart(series, clocks);
       await draw(one(".chart", details), data, layout);
@@ -470,7 +480,8 @@ const tritonpeak = (() => {
         for (const panel of panels) panel.hidden = gpu !== "all" && panel.dataset.gpu !== gpu;
         one(".elsewhere", card).hidden = !panels.length || panels.some((panel) => !panel.hidden);
         const link = one("h2 a", card);
-        link.href = link.getAttribute("href").split("#")[0] + (form.elements.gpu.selectedIndex > 0 ? `#gpu=${encodeURIComponent(gpu)}` : "");
+        const chosen = form.elements.gpu.selectedIndex > 0 ? `#gpu=${encodeURIComponent(gpu)}` : "";
+        link.href = link.getAttribute("href").split("#")[0] + chosen;
       }
       one("output", form).textContent = `${count} of ${cards.length} problems`;
     }
@@ -508,9 +519,17 @@ const tritonpeak = (() => {
     let i = 0;
     let j = 0;
     while (i < a.length || j < b.length) {
-      if (i < a.length && j < b.length && a[i] === b[j]) { lines.push(["same", a[i]]); i += 1; j += 1; }
-      else if (j >= b.length || (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])) { lines.push(["del", a[i]]); i += 1; }
-      else { lines.push(["add", b[j]]); j += 1; }
+      if (i < a.length && j < b.length && a[i] === b[j]) {
+        lines.push(["same", a[i]]);
+        i += 1;
+        j += 1;
+      } else if (j >= b.length || (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])) {
+        lines.push(["del", a[i]]);
+        i += 1;
+      } else {
+        lines.push(["add", b[j]]);
+        j += 1;
+      }
     }
     return lines.concat(before.slice(before.length - end).map((text) => ["same", text]));
   }
@@ -518,7 +537,8 @@ const tritonpeak = (() => {
   function folded(lines) {
     const near = lines.map(() => false);
     lines.forEach(([kind], place) => {
-      if (kind !== "same") for (let k = Math.max(0, place - 3); k <= Math.min(lines.length - 1, place + 3); k += 1) near[k] = true;
+      if (kind === "same") return;
+      for (let k = Math.max(0, place - 3); k <= Math.min(lines.length - 1, place + 3); k += 1) near[k] = true;
     });
     const shown = [];
     lines.forEach((line, place) => {
@@ -567,11 +587,13 @@ const tritonpeak = (() => {
       const [a, b] = pair;
       const shared = Object.keys(a.devices).filter((name) => name in b.devices);
       options(field.gpu, shared.map((name) => [name, a.devices[name].label]), gpu);
-      remember({ problem, a: field.a.value, b: field.b.value, gpu: field.gpu.selectedIndex > 0 ? field.gpu.value : "" });
+      const chosen = field.gpu.selectedIndex > 0 ? field.gpu.value : "";
+      remember({ problem, a: field.a.value, b: field.b.value, gpu: chosen });
       target.replaceChildren(...sideBySide(problem, a, b, field.gpu.value));
     }
     function sideBySide(problem, a, b, device) {
-      const link = (record) => element("a", { href: `problems/${encodeURIComponent(problem)}/${encodeURIComponent(record.href)}.html` }, record.name);
+      const page = (record) => `problems/${encodeURIComponent(problem)}/${encodeURIComponent(record.href)}.html`;
+      const link = (record) => element("a", { href: page(record) }, record.name);
       const facts = table(["", "A", "B"], [
         ["solution", [link(a)], [link(b)]],
         ["author", a.author || "unknown", b.author || "unknown"],
@@ -593,60 +615,111 @@ const tritonpeak = (() => {
       parts.push(...sources(a, b));
       return parts;
     }
+    const OVERLAP = { text: "overlap", row: "", color: MARK.reference, symbol: "circle-open" };
+    const A_FASTER = { text: "A is faster", row: "better", color: MARK.solution, symbol: "triangle-left" };
+    const B_FASTER = { text: "B is faster", row: "worse", color: MARK.other, symbol: "triangle-right" };
     function latencies(a, b, left, right, workloads) {
-      const lines = workloads.map((name) => {
-        const [first, second] = [left.workloads[name].latency, right.workloads[name].latency]; // median, low, high
-        const ends = [first[1] / second[2], first[2] / second[1]];
-        return { name, first, second, ratio: first[0] / second[0], ends, overlap: ends[0] <= 1 && ends[1] >= 1 };
-      });
-      const mean = Math.exp(lines.reduce((sum, line) => sum + Math.log(line.ratio), 0) / lines.length);
-      const [ahead, behind] = mean <= 1 ? [a, b] : [b, a];
-      const told = lines.filter((line) => !line.overlap);
-      const wins = told.filter((line) => line.ratio < 1).length;
-      const sentence = `Over ${lines.length} workloads ${ahead.name} takes ${significant(mean <= 1 ? mean : 1 / mean, 3)} of the time of `
-        + `${behind.name} (geometric mean); A is the faster on ${wins}, B on ${told.length - wins}, and on ${lines.length - told.length} the intervals overlap.`;
-      const numbers = table(["workload", "A, ms", "95 % interval", "B, ms", "95 % interval", "A / B", "at least", "at most", "intervals"], lines.map((line) => [
-        line.name, significant(line.first[0]), interval(line.first[1], line.first[2]),
-        significant(line.second[0]), interval(line.second[1], line.second[2]),
-        significant(line.ratio, 3), significant(line.ends[0], 3), significant(line.ends[1], 3), line.overlap ? "overlap" : line.ratio < 1 ? "A is faster" : "B is faster",
-      ]), [1, 2, 3, 4, 5, 6, 7]);
-      all("tbody tr", numbers).forEach((row, place) => {
-        if (!lines[place].overlap) row.lastChild.className = lines[place].ratio < 1 ? "better" : "worse";
-      });
-      const chart = element("div", { class: "chart", style: `height:${150 + 40 * lines.length}px` });
-      const places = lines.map((_, place) => String(place));
-      const data = [{
-        type: "scatter", mode: "markers", x: lines.map((line) => line.ratio), y: places,
-        marker: { size: 11, color: lines.map((line) => (line.overlap ? MARK.reference : line.ratio < 1 ? MARK.solution : MARK.other)),
-          symbol: lines.map((line) => (line.overlap ? "circle-open" : line.ratio < 1 ? "triangle-left" : "triangle-right")) },
-        error_x: { type: "data", symmetric: false, array: lines.map((line) => line.ends[1] - line.ratio), arrayminus: lines.map((line) => line.ratio - line.ends[0]), color: MARK.reference },
-        text: lines.map((line) => `${escaped(short(line.name))}: A takes ${significant(line.ratio, 3)} of B's time`), hovertemplate: "%{text}<extra></extra>",
-      }];
-      const ratios = lines.map((line) => line.ratio);
-      const layout = {
-        template: "none", height: 150 + 40 * lines.length, margin: { l: 8, r: 14, t: 20, b: 46 }, font: { size: 13 }, dragmode: false, showlegend: false, hoverlabel: { align: "left" },
-        xaxis: { title: { text: "latency of A / latency of B (log scale)" }, type: "log", automargin: true, zeroline: false,
-          range: [Math.log10(Math.min(0.8, ...ratios) * 0.8), Math.log10(Math.max(1.25, ...ratios) * 1.25)],
-          tickvals: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100] },
-        yaxis: { type: "category", categoryorder: "array", categoryarray: places, tickvals: places, ticktext: lines.map((line) => escaped(short(line.name, 22))), autorange: "reversed", automargin: true },
-        shapes: [{ type: "line", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 2, color: "#d33f49" } }],
-      };
+      const lines = workloads.map((name) => ratioOf(name, left.workloads[name].latency, right.workloads[name].latency));
+      const { data, layout } = ratioChart(lines);
+      const chart = element("div", { class: "chart", style: `height:${layout.height}px` });
       draw(chart, data, layout);
       return [
-        element("h2", {}, "Latency"), element("p", {}, sentence), chart,
-        element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Latency by workload" }, numbers),
+        element("h2", {}, "Latency"), element("p", {}, ratioSentence(a, b, lines)), chart,
+        element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Latency by workload" }, ratioTable(lines)),
       ];
     }
+    // Latencies are [median, low, high], ms; so is the ratio, A over B, at its least and most.
+    function ratioOf(name, first, second) {
+      const ratio = [first[0] / second[0], first[1] / second[2], first[2] / second[1]];
+      const overlap = ratio[1] <= 1 && ratio[2] >= 1;
+      return { name, first, second, ratio, verdict: overlap ? OVERLAP : ratio[0] < 1 ? A_FASTER : B_FASTER };
+    }
+    function ratioSentence(a, b, lines) {
+      const mean = Math.exp(lines.reduce((sum, { ratio }) => sum + Math.log(ratio[0]), 0) / lines.length);
+      const [ahead, behind, share] = mean <= 1 ? [a, b, mean] : [b, a, 1 / mean];
+      const count = (verdict) => lines.filter((line) => line.verdict === verdict).length;
+      return `Over ${lines.length} workloads ${ahead.name} takes ${significant(share, 3)} of the time of ${behind.name} `
+        + `(geometric mean); A is the faster on ${count(A_FASTER)}, B on ${count(B_FASTER)}, and on ${count(OVERLAP)} the `
+        + "intervals overlap.";
+    }
+    function ratioTable(lines) {
+      const headers = ["workload", "A, ms", "95 % interval", "B, ms", "95 % interval", "A / B", "at least", "at most", "intervals"];
+      const made = table(headers, lines.map(({ name, first, second, ratio, verdict }) => [
+        name,
+        significant(first[0]), interval(first[1], first[2]),
+        significant(second[0]), interval(second[1], second[2]),
+        ...ratio.map((value) => significant(value, 3)),
+        verdict.text,
+      ]), [1, 2, 3, 4, 5, 6, 7]);
+      all("tbody tr", made).forEach((row, place) => { row.lastChild.className = lines[place].verdict.row; });
+      return made;
+    }
+    function ratioChart(lines) {
+      const places = lines.map((_, place) => String(place));
+      const ratios = lines.map(({ ratio }) => ratio[0]);
+      const data = [{
+        type: "scatter",
+        mode: "markers",
+        x: ratios,
+        y: places,
+        marker: {
+          size: 11,
+          color: lines.map(({ verdict }) => verdict.color),
+          symbol: lines.map(({ verdict }) => verdict.symbol),
+        },
+        error_x: {
+          type: "data",
+          symmetric: false,
+          array: lines.map(({ ratio }) => ratio[2] - ratio[0]),
+          arrayminus: lines.map(({ ratio }) => ratio[0] - ratio[1]),
+          color: MARK.reference,
+        },
+        text: lines.map(({ name, ratio }) => `${escaped(short(name))}: A takes ${significant(ratio[0], 3)} of B's time`),
+        hovertemplate: "%{text}<extra></extra>",
+      }];
+      const layout = {
+        ...LAYOUT,
+        height: 150 + 40 * lines.length,
+        margin: { l: 8, r: 14, t: 20, b: 46 },
+        showlegend: false,
+        xaxis: axisOf("latency of A / latency of B (log scale)", {
+          type: "log",
+          range: [Math.log10(Math.min(0.8, ...ratios) * 0.8), Math.log10(Math.max(1.25, ...ratios) * 1.25)],
+          tickvals: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100],
+        }),
+        yaxis: {
+          type: "category",
+          categoryorder: "array",
+          categoryarray: places,
+          tickvals: places,
+          ticktext: lines.map(({ name }) => escaped(short(name, 22))),
+          autorange: "reversed",
+          automargin: true,
+        },
+        shapes: [{ type: "line", x0: 1, x1: 1, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 2, color: "#d33f49" } }],
+      };
+      return { data, layout };
+    }
     function sources(a, b) {
-      if (a.source === null || b.source === null) return [element("p", { class: "quiet" }, "The measured file of one of them is not in this checkout, so there is no difference of the sources.")];
+      if (a.source === null || b.source === null) {
+        const text = "The measured file of one of them is not in this checkout, so there is no difference of the sources.";
+        return [element("p", { class: "quiet" }, text)];
+      }
       const [before, after] = [b.source.split("\n"), a.source.split("\n")];
       const heading = element("h2", {}, "What A has that B has not");
-      if (before.length > MOST_LINES || after.length > MOST_LINES) return [heading, element("p", { class: "note" }, `A file of more than ${MOST_LINES} lines is not compared here.`)];
+      if (before.length > MOST_LINES || after.length > MOST_LINES) {
+        return [heading, element("p", { class: "note" }, `A file of more than ${MOST_LINES} lines is not compared here.`)];
+      }
       const lines = differing(before, after);
+      const signs = { add: "+", del: "-", same: " ", at: " " };
       const code = element("code", {}, ...folded(lines).map(([kind, text]) =>
-        element("span", { class: kind }, `${{ add: "+", del: "-", same: " ", at: " " }[kind]}${short(text, 400)}\n`)));
+        element("span", { class: kind }, `${signs[kind]}${short(text, 400)}\n`)));
       const count = (kind) => lines.filter((line) => line[0] === kind).length;
-      return [heading, element("p", {}, `${count("add")} lines are A's alone, ${count("del")} are B's alone.`), element("pre", { class: "source diff", tabindex: "0", role: "region", "aria-label": heading.textContent }, code)];
+      return [
+        heading,
+        element("p", {}, `${count("add")} lines are A's alone, ${count("del")} are B's alone.`),
+        element("pre", { class: "source diff", tabindex: "0", role: "region", "aria-label": heading.textContent }, code),
+      ];
     }
     form.hidden = false;
     read();
