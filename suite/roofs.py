@@ -11,11 +11,11 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from suite import roofline
-from suite.lines import append_line, numbered_lines, plain_name
-from suite.records import check_keys, load_object, nested
+from suite.lines import append_line, numbered_lines, plain_name, skipped
+from suite.records import decode, is_instant, load_object
+from suite.result import LEAST_MS
 from suite.stats import Interval, median, median_ci
 
 SCHEMA = 1
@@ -49,7 +49,7 @@ class Probe:
     def __post_init__(self) -> None:
         if not self.work > 0:
             raise RoofsError(f"work must be positive, got {self.work!r}")
-        if not self.samples_ms or not all(sample > 0 for sample in self.samples_ms):
+        if not self.samples_ms or not min(self.samples_ms) >= LEAST_MS:
             raise RoofsError(f"samples_ms must be positive and at least one, got {self.samples_ms!r}")
 
     @property
@@ -163,22 +163,12 @@ def from_json(line: str) -> Roofs:
         RoofsError: the line is not JSON, is of another schema, or lacks or misuses a key.
     """
     try:
-        values = load_object(line, SCHEMA)
-        check_keys("", Roofs, values)
-        for name in (*MEMORY_PROBES, *MATMUL_PROBES):
-            values[name] = _probe(name, values[name])
-        for name in (*MEMORY_PROBES, "fp32"):
-            if values[name] is None:
-                raise RoofsError(f"{name}: expected a JSON object, found null")
-        return Roofs(**values)
-    except (TypeError, ValueError) as error:
+        roofs: Roofs = decode(Roofs, load_object(line, SCHEMA))
+    except ValueError as error:
         raise RoofsError(str(error)) from error
-
-
-def _probe(name: str, values: Any) -> Any:
-    if isinstance(values, dict) and isinstance(values.get("samples_ms"), list):
-        values = {**values, "samples_ms": tuple(values["samples_ms"])}
-    return nested(name, Probe, values)
+    if not is_instant(roofs.created):
+        raise RoofsError(f"created: expected UTC in ISO 8601, found {roofs.created[:40]!r}")
+    return roofs
 
 
 def append(folder: Path, roofs: Roofs) -> Path:
@@ -198,14 +188,14 @@ def read(folder: Path, device: str) -> tuple[list[Roofs], list[str]]:
     path = folder / f"{plain_name('device', device)}.jsonl"
     records: list[Roofs] = []
     warnings: list[str] = []
-    for number, line in numbered_lines(path) if path.exists() else ():
+    for number, line in numbered_lines(path) if path.is_file() else ():
         try:
             roofs = from_json(line.decode())
             if roofs.device != device:
                 raise RoofsError(f"roofs of {roofs.device} do not belong in this file")
             records.append(roofs)
         except (RoofsError, UnicodeDecodeError) as error:
-            warnings.append(f"{path}:{number}: skipped, {error}")
+            warnings.append(skipped(path, number, error))
     return records, warnings
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from suite import ab, roofline
 from suite.gpus import RTX_4090, GpuSpec
 from suite.problem import SEED
-from suite.result import Result
+from suite.result import PRECISIONS, Result
 from suite.roofs import Roofs
 from suite.stats import Interval, geometric_mean, geometric_mean_interval
 
@@ -226,4 +226,4 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def looseness(precision: str | None) -> int:
     """Where a precision class stands: exact (None) first, then the tightest."""
-    return -1 if precision is None else roofline.PRECISIONS.index(precision)
+    return -1 if precision is None else PRECISIONS.index(precision)

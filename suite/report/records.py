@@ -10,8 +10,7 @@ from suite.leaderboard import Board, board, latest, on_workload
 from suite.problem import WHOLE_CHECK_TIER
 from suite.report.names import origin, page_names
 from suite.report.site import SiteProblem
-from suite.result import Result
-from suite.roofline import PRECISIONS
+from suite.result import PRECISIONS, Result
 from suite.roofs import Roofs
 from suite.rows import Row
 from suite.solution import Solution

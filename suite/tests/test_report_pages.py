@@ -13,7 +13,7 @@ from suite.counters import DRAM
 from suite.profile import NCU, KernelProfile, Profile
 from suite.published import Published, PublishedFigure
 from suite.report import Site, read_site, render
-from suite.result import Clocks, Correctness, Status
+from suite.result import Clocks, Correctness, Status, to_json
 from suite.rows import ABOVE_PEAK, NO_SANDBOX
 from suite.solution import read_solution
 from suite.tests.fake_results import RTX_4090, fake_environment, fake_result
@@ -381,6 +381,45 @@ class TestWholeReport:
         path.write_text(path.read_text() + "not JSON\n")
         (warning,) = render(site, tmp_path / "out").warnings
         assert re.search(r"argmin\.jsonl:7: skipped, not JSON", warning)
+
+    def test_one_odd_line_stops_no_page(self, tmp_path, results):
+        """Each of these once did: an unknown class, less than no bytes, clocks of no samples, no latency."""
+        site = fake_site(tmp_path, results)
+        odd = fake_result("odd", "seed", precision="fp64", bytes_moved=1, flops=8)
+        reasons = {
+            to_json(odd): "precision: expected one of fp32, tf32, bf16, found 'fp64'",
+            to_json(fake_result("odd", bytes_moved=-1)): "bytes_moved: expected 0 or more, found -1",
+            to_json(fake_result("odd", clocks=Clocks((), (), (), (), ()))): "clocks: expected as many",
+            to_json(fake_result("odd", reference_latency_ms=0.0)): "a latency of 0.0 ms: expected 1e-30 to",
+        }
+        path = site.results[0] / "nvidia-h200" / "argmin.jsonl"
+        path.write_text(path.read_text() + "\n".join(reasons) + "\n")
+        (path.parent / "other.jsonl").mkdir()
+        done = render(site, tmp_path / "out")
+        for number, (warning, reason) in enumerate(zip(done.warnings, reasons.values(), strict=True), 7):
+            assert warning.startswith(f"{path}:{number}: skipped, {reason}")
+        assert "odd" not in (tmp_path / "out" / ARGMIN).read_text()
+
+    def test_profiles_and_inspections_that_cannot_be_read_are_warned_about(self, tmp_path, results):
+        site = dataclasses.replace(fake_site(tmp_path, results), root=tmp_path)
+        profiles = tmp_path / "reports" / "profiles" / "nvidia-h200" / "argmin.jsonl"
+        inspection = tmp_path / "reports" / "inspect" / "rtx-4090" / f"{'0' * 64}.jsonl"
+        for path in (profiles, inspection):
+            path.parent.mkdir(parents=True)
+            path.write_text("torn\n")
+        warnings = render(site, tmp_path / "out").warnings
+        assert warnings[0].startswith(f"{profiles}:1: skipped, not JSON")
+        assert set(warnings[1:]) == {
+            f"{inspection}: skipped, no inspection that this version reads (bench inspect --keep)"
+        }
+
+    def test_a_calibrated_card_without_a_datasheet_has_its_pages(self, tmp_path):
+        """Its rows stand against the measured roof and against nothing else."""
+        card = {"gpu": "NVIDIA H300", "sm_count": 140}
+        roofs = fake_roofs(device="nvidia-h300", gpu="NVIDIA H300", sm_count=140)
+        site = fake_site(tmp_path, both("final", 2.5, 2.5, **card), roofs={"nvidia-h300": roofs})
+        rows = Page(rendered(site, tmp_path / "out")["problems/argmin/final.html"]).cells("Workload")
+        assert rows[1][2:5] == ["-", "-", "0.853"]  # 9.6 GB take 2.1333 ms at the 4500 GB/s that were read
 
 
 LONG = "x" * 100_000

@@ -83,16 +83,19 @@ class TestJson:
         ("line", "message"),
         [
             ("{", "^not JSON: "),
-            ("[]", "^expected a JSON object, found list$"),
-            ("{}", "^expected schema 1, found None$"),
+            ("[]", "^expected a JSON object, found a list$"),
+            ("{}", "^expected schema 1, found null$"),
             (changed(schema=2), "^expected schema 1, found 2$"),
             (changed(gpu=...), "^key 'gpu' is missing$"),
             (changed(l2=60), "^unknown key 'l2'$"),
             (changed(read=None), "^read: expected a JSON object, found null$"),
-            (changed(read=[1]), "^read: expected a JSON object, found list$"),
+            (changed(read=[1]), "^read: expected a JSON object, found a list$"),
             (changed(read={"work": 1}), "^read: key 'samples_ms' is missing$"),
             (to_json(fake_roofs()).replace("2.0", "NaN", 1), "^not JSON: NaN$"),
-            (to_json(fake_roofs()).replace("[2.0,", '["2",', 1), "'>' not supported"),
+            (
+                to_json(fake_roofs()).replace("[2.0,", '["2",', 1),
+                "^read.samples_ms: expected a number, found '2'$",
+            ),
         ],
     )
     def test_what_is_no_record_is_refused(self, line, message):
