@@ -168,7 +168,8 @@ class Result:
     clock disagrees by more than 5 %, or none worked), "nondeterministic" (two calls on the same inputs are
     right and differ in bits), "untraced" (the profiler, asked what ran on the card, does not work there)."""
     log: str | None = None
-    """Where the whole output of a failed worker lies, relative to the repository."""
+    """Where the whole output of a failed worker lay after the run, relative to the repository if inside; see
+    `suite.logs` for how long."""
     schema: int = field(default=SCHEMA)
 
     def __post_init__(self) -> None:

@@ -65,7 +65,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     type=click.Path(allow_dash=True, dir_okay=False),
     help="Also write JSON lines here, in the order in which they are measured.",
 )
-@click.option("--no-save", is_flag=True, help="Do not append to reports/results.")
+@click.option("--no-save", is_flag=True, help="Write nothing into reports, which may be read-only then.")
 @click.option(
     "--samples", is_flag=True, help="Also show how the samples fell; always shown for one solution."
 )
@@ -111,7 +111,14 @@ def run_verb(
         problem = find_problem(root, problem_name)
         solutions = select(root, problem, names, references=references)
         options = RunOptions(
-            device_of(device), workloads, quick, timeout_s, audit, axes=axes, sandbox=sandbox
+            device_of(device),
+            workloads,
+            quick,
+            timeout_s,
+            audit,
+            axes=axes,
+            sandbox=sandbox,
+            save_logs=not no_save,
         )
         make_plan(root, problem, solutions, options, new_run_id())  # complain about names first
         results = judge(root, problem, solutions, options, json_path, save=not no_save)
@@ -213,7 +220,12 @@ def compare_verb(
         if device_of("auto") == "cpu":
             raise NothingToRunError("compare needs an NVIDIA GPU: the interpreter has no latency")
         options = RunOptions(
-            "cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second, sandbox=sandbox
+            "cuda",
+            workloads or problem.bench_workloads,
+            timeout_s=timeout_s,
+            rival=second,
+            sandbox=sandbox,
+            save_logs=False,
         )
         results = judge(root, problem, [first], options, None, save=False)
     compared = [

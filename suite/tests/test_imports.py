@@ -28,6 +28,7 @@ LAYERS = (
         "judge.plan",
         "judge.sandbox",
         "lines",
+        "logs",
         "machine",
         "names",
         "result",
