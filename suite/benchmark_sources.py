@@ -13,7 +13,7 @@ from suite import store
 from suite.benchmarks import AbsentError, Case, FailedError
 from suite.judge_process import JudgeError
 from suite.leaderboard import latest
-from suite.machine import gpu_conditions, gpu_states
+from suite.machine import board_of, gpu_conditions, gpu_states
 from suite.names import did_you_mean
 from suite.problem import WHOLE_CHECK_TIER, Problem, UnknownNameError, find_problem
 from suite.result import Result
@@ -65,6 +65,7 @@ class Measured:
         torch, cuda = torch_versions()
         return {
             "gpu": state.name if state else None,
+            "board": board_of(state.uuid) if state else None,
             "driver": state.driver if state else None,
             "cuda": cuda,
             "torch": torch,
@@ -98,6 +99,7 @@ class Recorded:
         clocks_mhz = [max(result.clocks.sm_mhz) for result in self.known if result.clocks is not None]
         return {
             "gpu": newest.gpu,
+            "board": newest.board,
             "driver": newest.driver,
             "cuda": newest.cuda,
             "torch": newest.torch,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,8 @@ class Environment:
     triton: str | None
     python: str
     platform: str
+    board: str | None = None
+    """Which board of that model, see `suite.machine.board_of`; None on a CPU and in older records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,8 @@ def _fault(result: Result) -> str | None:
         return f"created: expected UTC in ISO 8601, found {result.created[:40]!r}"
     if result.precision not in (None, *PRECISIONS):
         return f"precision: expected one of {', '.join(PRECISIONS)}, found {result.precision[:40]!r}"
+    if result.environment.board is not None and not re.fullmatch("[0-9a-f]{8}", result.environment.board):
+        return f"board: expected 8 hexadecimal digits, found {result.environment.board[:40]!r}"
     for name, count in (("bytes_moved", result.bytes_moved), ("flops", result.flops)):
         if count is not None and count < 0:
             return f"{name}: expected 0 or more, found {count}"

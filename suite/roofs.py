@@ -1,14 +1,17 @@
 """The measured roofs of a card: what our own probes reach on it, beside what its datasheet prints.
 
 One record holds the samples of each probe; rates and intervals are computed on reading. Records are appended
-to `reports/roofs/<device>.jsonl`, and the newest one of a card counts. Boards of one model differ: of three
-H200s, by the same probe, two read 4.62 and one 4.71 TB/s. So calibrate on the board that measures.
+to `reports/roofs/<device>.jsonl`; for a result the newest one of its board counts, else the newest one of the
+model. Boards of one model differ: of three H200s, by the same probe, two read 4.62 and one 4.71 TB/s. So
+calibrate on the board that measures.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +99,8 @@ class Roofs:
     tf32: Probe | None
     bf16: Probe | None
     fp16: Probe | None
+    board: str | None = None
+    """Which board of that model, as in results; None in older records."""
     schema: int = field(default=SCHEMA)
 
     @property
@@ -168,6 +173,8 @@ def from_json(line: str) -> Roofs:
         raise RoofsError(str(error)) from error
     if not is_instant(roofs.created):
         raise RoofsError(f"created: expected UTC in ISO 8601, found {roofs.created[:40]!r}")
+    if roofs.board is not None and not re.fullmatch("[0-9a-f]{8}", roofs.board):
+        raise RoofsError(f"board: expected 8 hexadecimal digits, found {roofs.board[:40]!r}")
     return roofs
 
 
@@ -199,11 +206,8 @@ def read(folder: Path, device: str) -> tuple[list[Roofs], list[str]]:
     return records, warnings
 
 
-def latest(folder: Path, device: str) -> Roofs | None:
-    """The newest record of a card: by `created`, then by its place in the file. None if there is none."""
-    records, _ = read(folder, device)
-    newest = None
-    for record in records:
-        if newest is None or record.created >= newest.created:
-            newest = record
-    return newest
+def newest(records: Iterable[Roofs], board: str | None) -> Roofs | None:
+    """The newest record of a board, else of any: by `created`, then by its place. None if there is none."""
+    known = list(records)
+    own = [record for record in known if board is not None and record.board == board]
+    return max(reversed(own or known), key=lambda record: record.created, default=None)

@@ -119,11 +119,12 @@ def _keep_scale(context: click.Context, _option: click.Parameter, value: str | N
         raise click.BadParameter(str(error)) from error
 
 
-def measured_roofs(root: Path, device: str) -> roofs.Roofs | None:
-    """The newest measured roofs of a device, with a note on every line that is no record."""
-    for warning in roofs.read(root / "reports" / "roofs", device)[1]:
+def measured_roofs(root: Path, device: str) -> list[roofs.Roofs]:
+    """The measured roofs of a device, with a note on every line that is no record."""
+    records, warnings = roofs.read(root / "reports" / "roofs", device)
+    for warning in warnings:
         note(f"warning: {warning}")
-    return roofs.latest(root / "reports" / "roofs", device)
+    return records
 
 
 class StatusLine:

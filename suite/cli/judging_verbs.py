@@ -206,7 +206,8 @@ def compare_verb(
 ) -> None:
     """Time solutions A and B in turn on the same inputs: is A FASTER, SLOWER or the SAME?
 
-    SAME: the interval of the ratio lies within 1 %. UNDECIDED: it holds 1 and more than that.
+    Both run on one board, in one run; two boards of one card may differ by a few per cent. SAME: the interval
+    of the ratio lies within 1 %. UNDECIDED: it holds 1 and more than that.
 
     \b
     Examples:
@@ -250,6 +251,7 @@ def _comparison(a: Solution, b: Solution, result: Result, comparison: ab.Compari
         "problem": result.problem,
         "workload": result.workload,
         "device": result.device,
+        "board": result.environment.board,
         "a": {"solution": a.name, "sha256": a.sha256, "samples_ms": result.samples_ms},
         "b": {"solution": b.name, "sha256": b.sha256, "samples_ms": result.reference_samples_ms},
         "ratio": comparison.ratio,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from suite import stats
 from suite.lines import numbered_lines, skipped
 from suite.report.text import shown, significant
 from suite.result import Result, from_json
-from suite.roofs import Roofs
+from suite.roofs import Roofs, newest
 from suite.tables import Table, roofs_table
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def timed(device: str, results: Iterable[Result]) -> Timed:
 
 
 def evidence(
-    root: Path | None, roofs: dict[str, Roofs], found: Iterable[Timed]
+    root: Path | None, roofs: Mapping[str, Sequence[Roofs]], found: Iterable[Timed]
 ) -> tuple[list[Evidence], list[str]]:
     """All that is known of each device's clock, devices by name; and a warning for each line that is none."""
     by_device: dict[str, list[Timed]] = {name: [] for name in roofs}
@@ -67,7 +67,7 @@ def evidence(
     records: list[Evidence] = []
     warnings: list[str] = []
     for device in sorted(by_device):
-        measured = roofs.get(device)
+        measured = newest(roofs.get(device, ()), None)
         facts = [*_timing_facts(by_device[device])]
         if root is not None:
             facts += _clock_facts(root / "reports" / "clock" / device, warnings)

@@ -87,7 +87,7 @@ def render(
     files += [name for part in parts for name in part.files]
     summaries = [part.summary for part in parts]
     devices = _devices(summaries)
-    proofs, skipped = evidence(site.root, dict(site.roofs), [entry for part in parts for entry in part.timed])
+    proofs, skipped = evidence(site.root, site.roofs, [entry for part in parts for entry in part.timed])
     shared = {"root": "", "summaries": summaries, "devices": devices, "reference_card": REFERENCE_CARD}
     latencies = [entry for part in parts for entry in part.latencies]
     choices = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suite.gpus import RTX_4090, slugify
@@ -83,11 +83,13 @@ class ProblemPages:
     """The precision classes of its timed rows, tightest first; none for an exact problem."""
 
 
-def collect(problem: SiteProblem, results: list[Result], roofs: Mapping[str, Roofs]) -> ProblemPages:
+def collect(
+    problem: SiteProblem, results: list[Result], roofs: Mapping[str, Sequence[Roofs]]
+) -> ProblemPages:
     """The records of a problem's pages. All results are of that problem."""
     names = sorted({result.device for result in results}, key=lambda name: (name == "cpu", name))
     newest = latest(results)
-    devices = tuple(_device(problem, newest, name, roofs.get(name)) for name in names)
+    devices = tuple(_device(problem, newest, name, roofs.get(name, ())) for name in names)
     everyone = {result.solution for result in newest} | {solution.name for solution in problem.solutions}
     hrefs = page_names(everyone)
     classes = {row.precision for device in devices for row in device.board.rows if row.cells}
@@ -105,7 +107,7 @@ def collect(problem: SiteProblem, results: list[Result], roofs: Mapping[str, Roo
     )
 
 
-def _device(problem: SiteProblem, newest: list[Result], name: str, roofs: Roofs | None) -> Device:
+def _device(problem: SiteProblem, newest: list[Result], name: str, roofs: Sequence[Roofs]) -> Device:
     standing = board(newest, name, problem.bench_workloads, roofs)
     return Device(
         board=standing,

@@ -76,7 +76,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "rtx-4090", "seed", "somebody, 2025", "A loop.", (PublishedFigure("torch eager", 20.0),)
     )
     problems = [problem(solutions=tuple(solutions), published=published), problem("argmax")]
-    render(fake_site(folder / "in", results, problems, {"nvidia-h200": fake_roofs()}), folder / "board")
+    render(fake_site(folder / "in", results, problems, {"nvidia-h200": [fake_roofs()]}), folder / "board")
     render(hostile_site(folder / "strange"), folder / "hostile")
     return folder
 

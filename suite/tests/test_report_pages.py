@@ -16,7 +16,7 @@ from suite.report import Site, read_site, render
 from suite.result import Clocks, Correctness, Status, to_json
 from suite.rows import ABOVE_PEAK, NO_SANDBOX
 from suite.solution import read_solution
-from suite.tests.fake_results import RTX_4090, fake_environment, fake_result
+from suite.tests.fake_results import RTX_4090, fake_environment, fake_result, on_board
 from suite.tests.fake_roofs import fake_roofs
 from suite.tests.fake_site import Page, fake_site, problem, rendered
 
@@ -83,12 +83,26 @@ class TestProblemPage:
         ]  # fmt: skip
 
     def test_a_bar_shows_the_fraction_and_marks_the_measured_roof(self, tmp_path, results):
-        site = fake_site(tmp_path, results, roofs={"nvidia-h200": fake_roofs()})
+        site = fake_site(tmp_path, results, roofs={"nvidia-h200": [fake_roofs()]})
         markup = rendered(site, tmp_path / "out")[ARGMIN]
         assert '<span class="bar"><i style="width:80.0%"></i><b style="left:93.8%"></b></span>' in markup
         header = Page(markup).cells("Rank")[0]
         assert header[5:8] == ["Fraction of peak", "Of measured roof", "x RTX 4090 peak"]
         assert "4500 GB/s read, 4600 write, 4300 copy; TFLOPS 50.0 fp32, 400 tf32, 800 bf16" in markup
+
+    def test_rows_of_several_boards_say_so_on_every_page(self, tmp_path):
+        results = [*both("a", 2.0, 2.0, environment=on_board("a" * 8)), *both("b", 2.5, 2.5)]
+        pages = rendered(fake_site(tmp_path, results), tmp_path / "out")
+        page = Page(pages[ARGMIN])
+        assert [row[1] for row in page.cells("Rank")[1:3]] == [
+            "a board-aaaaaaaa tritonpeak",
+            "b board-unknown tritonpeak",
+        ]
+        assert "Timed on several boards of this card (aaaaaaaa, unknown)" in page.text
+        assert "board-aaaaaaaa" in Page(pages["problems/argmin/a.html"]).text
+        assert "board-..." in Page(pages["method.html"]).text
+        lines = pages["problems/argmin/results.csv"].splitlines()
+        assert [line.rpartition(",")[2] for line in lines] == ["board", "a" * 8, "a" * 8, "", ""]
 
     def test_tied_rows_share_a_rank(self, tmp_path):
         results = [*both("a", 2.0, 2.0), *both("b", 2.001, 2.001)]
@@ -417,7 +431,7 @@ class TestWholeReport:
         """Its rows stand against the measured roof and against nothing else."""
         card = {"gpu": "NVIDIA H300", "sm_count": 140}
         roofs = fake_roofs(device="nvidia-h300", gpu="NVIDIA H300", sm_count=140)
-        site = fake_site(tmp_path, both("final", 2.5, 2.5, **card), roofs={"nvidia-h300": roofs})
+        site = fake_site(tmp_path, both("final", 2.5, 2.5, **card), roofs={"nvidia-h300": [roofs]})
         rows = Page(rendered(site, tmp_path / "out")["problems/argmin/final.html"]).cells("Workload")
         assert rows[1][2:5] == ["-", "-", "0.853"]  # 9.6 GB take 2.1333 ms at the 4500 GB/s that were read
 
@@ -490,7 +504,7 @@ def test_a_checkout_is_read_with_its_roofs_files_and_published_figures():
         "reference", "baseline", "grid_stage", "block_stage", "final",
     ]  # fmt: skip
     assert argmin.published.figures[0] == PublishedFigure("torch eager", 9.9864)
-    assert site.roofs["nvidia-h200"].gpu == "NVIDIA H200"
+    assert site.roofs["nvidia-h200"][-1].gpu == "NVIDIA H200"
     assert [entry.name for entry in read_site(ROOT, only="argmin")[0].problems] == ["argmin"]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.result import Audit, Clocks, Correctness, ResultError, Status, Timing, from_json, to_json
-from suite.tests.fake_results import fake_result
+from suite.tests.fake_results import fake_result, on_board
 
 CLOCKS = Clocks(
     sm_mhz=(1980, 1710),
@@ -63,6 +63,14 @@ def test_any_text_and_number_survives(reason, latency_ms):
 def test_a_record_older_than_hidden_workloads_does_not_say_how_many():
     line = changed(correctness={"outputs_checked": 40, "max_relative_error": 3.1e-7})
     assert from_json(line).correctness == Correctness(40, 3.1e-7, None)
+
+
+def test_a_record_older_than_boards_names_none():
+    environment = json.loads(to_json(TIMED))["environment"]
+    assert environment.pop("board") is None
+    assert from_json(changed(environment=environment)) == TIMED
+    named = dataclasses.replace(TIMED, environment=on_board("0123abcd"))
+    assert from_json(to_json(named)) == named
 
 
 def test_schema_comes_first():
@@ -122,6 +130,10 @@ def test_nan_is_not_written():
         (
             changed(created="2026-02-30T00:00:00Z"),
             "created: expected UTC in ISO 8601, found '2026-02-30T00:00:00Z'",
+        ),
+        (
+            changed(environment={**json.loads(to_json(TIMED))["environment"], "board": "GPU-3f1c"}),
+            "board: expected 8 hexadecimal digits, found 'GPU-3f1c'",
         ),
         (changed(bytes_moved=-1), "bytes_moved: expected 0 or more, found -1"),
         (changed(flops=-1), "flops: expected 0 or more, found -1"),

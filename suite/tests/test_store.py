@@ -16,7 +16,7 @@ APPEND_MANY = """
 import sys
 from pathlib import Path
 from suite import store
-from suite.tests.fake_results import fake_environment, fake_result
+from suite.tests.fake_results import fake_result
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(sys.argv[3])):
