@@ -99,6 +99,13 @@ def problem_option(required: bool = True) -> Callable[[F], F]:
     return lambda command: problem(scale_option(command))
 
 
+def own_problem_option(required: bool = True) -> Callable[[F], F]:
+    """The option that chooses a problem of the checkout; `suite.cli.problems.find_own_problem` finds it."""
+    return click.option(
+        "--problem", "problem_name", required=required, help="A problem's name, see `bench list`."
+    )
+
+
 def scale_option(command: F) -> F:
     """The option that shrinks what a file in the format of KernelBench computes on."""
     return click.option(

@@ -67,7 +67,7 @@ SANDBOX_OPTION = click.option(
     type=click.Choice(CHOICES),
     default="auto",
     show_default=True,
-    help="How to confine solutions; auto: bubblewrap on the CPU where it works.",
+    help="How to confine solutions; auto: bubblewrap where it works.",
 )
 
 

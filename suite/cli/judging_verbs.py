@@ -11,7 +11,15 @@ from typing import Any
 import click
 
 from suite import ab, store
-from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem_option, show_table
+from suite.cli.console import (
+    EXIT_FAILED,
+    checkout,
+    note,
+    own_problem_option,
+    plain_errors,
+    problem_option,
+    show_table,
+)
 from suite.cli.inspecting_verbs import show_card_columns
 from suite.cli.judging import (
     DEVICE_OPTION,
@@ -23,7 +31,7 @@ from suite.cli.judging import (
     select,
     show,
 )
-from suite.cli.problems import find_problem
+from suite.cli.problems import find_own_problem, find_problem
 from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.result import Result, Status
 from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
@@ -131,7 +139,7 @@ def run_verb(
 
 @click.command("submit")
 @click.argument("file", type=click.Path(path_type=Path))
-@problem_option()
+@own_problem_option()
 @click.option("--author", required=True, help="Letters, digits and hyphens.")
 @click.option("--idea", help="A short name. Default: the file's `# idea:` line, else its own name.")
 @click.option("--allow-unsandboxed", is_flag=True, help="Submit though nothing confines the file.")
@@ -160,7 +168,7 @@ def submit_verb(
     """
     root = checkout()
     with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
-        problem = find_problem(root, problem_name)
+        problem = find_own_problem(root, problem_name)
         submission = prepare(root, problem, file, author, idea, Path(folder))
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)

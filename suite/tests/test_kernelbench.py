@@ -183,6 +183,21 @@ def test_a_scale_is_for_files_alone(tiny_root: Path, monkeypatch: pytest.MonkeyP
     assert "a scale is a number between 0 and 1 such as 1/4, found '4'" in wrong.output
 
 
+@pytest.mark.parametrize(
+    "words", [["grade"], ["submit", "x.py", "--author", "ada"], ["report", "--format", "csv"]]
+)
+def test_what_is_kept_here_is_of_the_checkout_s_own_problems(
+    tiny_root: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tiny_root)
+    file = str(FILES / "problems" / "one_input.py")
+    refused = CliRunner().invoke(main, [*words, "--problem", file])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"Error: {file} is no problem of this checkout" in refused.stderr
+    assert not (tiny_root / "reports").exists()
+    assert "--scale" not in CliRunner().invoke(main, [words[0], "--help"]).stdout
+
+
 def write(folder: Path, text: str) -> Path:
     path = folder / "task.py"
     path.write_text(f"import torch\nimport torch.nn as nn\n{text}\n")
