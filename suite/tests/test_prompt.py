@@ -22,7 +22,7 @@ from suite.stages.prompt import Repair, compose, metrics_of, to_json, to_markdow
 from suite.stages.stage import BLOCK, GRID, MICRO
 from suite.tests.fake_evidence import evidence, fake_profile, kernel_profile, launch
 from suite.tests.fake_results import fake_result
-from suite.tests.test_stages import KERNEL
+from suite.tests.stage_cases import KERNEL
 from suite.tests.wrong_solutions import RIGHT
 
 H200 = by_slug("h200")
