@@ -20,6 +20,7 @@ from suite.solution import read_solution
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_FILES = 10
+README = "solutions/README.md"
 SUBMITTED = re.compile(r"solutions/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+)\.py")
 
 
@@ -36,7 +37,7 @@ def submitted(paths: list[str]) -> list[tuple[str, str]]:
     """
     found = []
     for path in paths:
-        if not path.startswith("solutions/"):
+        if not path.startswith("solutions/") or path == README:
             continue
         match = SUBMITTED.fullmatch(path)
         if match is None:

@@ -13,7 +13,7 @@ from suite import store
 from suite.benchmarks import AbsentError, Case, FailedError
 from suite.judge_process import JudgeError
 from suite.leaderboard import latest
-from suite.machine import gpu_conditions, gpu_states
+from suite.machine import board_of, gpu_conditions, gpu_states
 from suite.names import did_you_mean
 from suite.problem import WHOLE_CHECK_TIER, Problem, UnknownNameError, find_problem
 from suite.result import Result
@@ -65,6 +65,7 @@ class Measured:
         torch, cuda = torch_versions()
         return {
             "gpu": state.name if state else None,
+            "board": board_of(state.uuid) if state else None,
             "driver": state.driver if state else None,
             "cuda": cuda,
             "torch": torch,
@@ -77,17 +78,16 @@ class Measured:
 class Recorded:
     """The newest samples under reports/results of one card."""
 
-    folder: Path
     device: str
     """The card's slug."""
-    _results: dict[str, list[Result]] = field(default_factory=dict)
+    known: list[Result]
+    """All that is recorded of it."""
+    warnings: list[str]
+    """One for each line that is no result."""
 
     def results(self, problem: str) -> list[Result]:
         """The newest result of each solution on each workload."""
-        if problem not in self._results:
-            known, _ = store.read(self.folder, problem)
-            self._results[problem] = latest(result for result in known if result.device == self.device)
-        return self._results[problem]
+        return latest(result for result in self.known if result.problem == problem)
 
     def why_missing(self, case: Case) -> Exception:
         """Nobody has measured it."""
@@ -95,12 +95,11 @@ class Recorded:
 
     def machine(self) -> dict[str, Any]:
         """As the newest record says; the clock is the highest that any record has seen."""
-        known, _ = store.read(self.folder)
-        mine = [result for result in known if result.device == self.device]
-        newest = max(mine, key=lambda result: result.created).environment
-        clocks_mhz = [max(result.clocks.sm_mhz) for result in mine if result.clocks is not None]
+        newest = max(self.known, key=lambda result: result.created).environment
+        clocks_mhz = [max(result.clocks.sm_mhz) for result in self.known if result.clocks is not None]
         return {
             "gpu": newest.gpu,
+            "board": newest.board,
             "driver": newest.driver,
             "cuda": newest.cuda,
             "torch": newest.torch,
@@ -116,11 +115,11 @@ def recorded(root: Path, device: str | None) -> Recorded:
         UnknownNameError: there are no records of that card, or of none or several and no slug.
     """
     folder = root / "reports" / "results"
-    cards = sorted({path.parent.name for path in folder.glob("*/*.jsonl")} - {"cpu"})
-    if device is None and len(cards) == 1:
-        return Recorded(folder, cards[0])
-    if device in cards:
-        return Recorded(folder, device)
+    results, warnings = store.read(folder)
+    cards = sorted({result.device for result in results} - {"cpu"})
+    chosen = cards[0] if device is None and len(cards) == 1 else device
+    if chosen in cards:
+        return Recorded(chosen, [result for result in results if result.device == chosen], warnings)
     if not cards:
         raise UnknownNameError(f"{folder} holds no results of a GPU; run `bench run` on one")
     if device is None:

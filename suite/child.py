@@ -9,16 +9,17 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from suite.judge.namespace import end_namespace, first_inside
-from suite.judge.sandbox import Sandbox, SandboxError, is_shown
+from suite.judge.sandbox import Sandbox, SandboxError, confine, find, is_shown
 
 MAX_BYTES = 16 << 20
 START_TIMEOUT_S = 120.0
@@ -67,6 +68,36 @@ def lines(
     """
     with _child(module, folder, request, code, confinement) as (process, pipe):
         yield from _lines(process, pipe, timeout_s)
+
+
+def copy_code(folder: Path, names: Iterable[str]) -> None:
+    """Copy parts of the suite into `folder`/suite: a confined child sees no more of it."""
+    for name in names:
+        source, target = HERE / "suite" / name, folder / "suite" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+        for above in target.relative_to(folder).parents[:-1]:
+            (folder / above / "__init__.py").touch()
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file so that whoever runs the child can read it."""
+    shutil.copyfile(source, target)
+    target.chmod(0o644)
+
+
+def confinement(problem_root: Path | None = None) -> tuple[Sandbox | None, str]:
+    """The sandbox of this machine for a child; or None, and why there is none.
+
+    `problem_root` is a checkout to hide beside the suite's own.
+    """
+    try:
+        return confine("cpu", find("cpu").owner, problem_root), ""
+    except SandboxError as error:
+        return None, str(error)
 
 
 def end_all() -> None:

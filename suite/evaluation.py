@@ -7,13 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from suite.gpus import find_gpu
-from suite.lines import append_line, numbered_lines
+from suite.lines import append_line, numbered_lines, skipped
 from suite.problem import WHOLE_CHECK_TIER
-from suite.records import load_object
-from suite.result import Result, ResultError, Status, from_json, to_json
+from suite.records import decode, load_object
+from suite.result import Result, Status, from_json, to_json
 from suite.rows import Row, make_row
 from suite.stats import Interval, geometric_mean
 
@@ -146,16 +145,18 @@ def read(path: Path) -> tuple[list[Evaluated], list[str]]:
     for number, line in numbered_lines(path) if path.exists() else ():
         try:
             records.append(_record(line))
-        except (ResultError, TypeError, ValueError, KeyError) as error:
-            warnings.append(f"{path}:{number}: skipped, {error}")
+        except ValueError as error:
+            warnings.append(skipped(path, number, error))
     return records, warnings
 
 
 def _record(line: bytes) -> Evaluated:
-    values: dict[str, Any] = load_object(line.decode(), SCHEMA)
-    values.pop("schema", None)
-    values["results"] = tuple(from_json(json.dumps(result)) for result in values["results"])
-    return Evaluated(**values)
+    values = load_object(line.decode(), SCHEMA)
+    results = values.get("results")
+    if not isinstance(results, list):
+        raise ValueError("results: expected a list")
+    record: Evaluated = decode(Evaluated, values | {"results": []})
+    return dataclasses.replace(record, results=tuple(from_json(json.dumps(result)) for result in results))
 
 
 def _mean(values: Sequence[float]) -> Mean:

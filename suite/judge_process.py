@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -61,8 +62,9 @@ class JudgeProcess:
                 self._process.wait(timeout=STOP_GRACE_S if _exception[0] is None else 0.1)
             except subprocess.TimeoutExpired:
                 self._end()
-        if not self._log.stat().st_size:
-            self._log.unlink()
+        with contextlib.suppress(FileNotFoundError):  # fifty runs have begun since, and taken it away
+            if not self._log.stat().st_size:
+                self._log.unlink()
 
     def _end(self) -> None:
         self._process.send_signal(signal.SIGTERM)

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from suite.gpus import GpuSpec, find_gpu
 from suite.problem import WHOLE_CHECK_TIER
 from suite.result import Environment, Result, Status
-from suite.roofs import Roofs
+from suite.roofs import Roofs, newest
 from suite.rows import Row, latency_ci, looseness, make_row, on_cell
 from suite.stats import shared_ranks
+
+BOARD_FLAG = "board-"
+"""Begins the flag that names the board of a row, where a table has rows of several."""
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Board:
     environment: Environment
     """Of the newest result."""
     roofs: Roofs | None = None
-    """What the card's own probes reached, if that was measured."""
+    """What the probes reached on the board of the newest result, else on another of the model."""
 
 
 def latest(results: Iterable[Result]) -> list[Result]:
@@ -70,13 +74,14 @@ def latest(results: Iterable[Result]) -> list[Result]:
 
 
 def board(
-    results: Iterable[Result], device: str, workloads: Sequence[str], roofs: Roofs | None = None
+    results: Iterable[Result], device: str, workloads: Sequence[str], roofs: Sequence[Roofs] = ()
 ) -> Board:
     """The board of one problem on one device, over the named bench workloads.
 
     A solution that failed anything is a failure and no row: correct before fast. `unsupported` is the
     exception, it says nothing about the solution and only leaves its row without that workload. `roofs` of
-    another device, or of another slice of it, are left aside.
+    another device, or of another slice of it, are left aside; each result stands against those of its own
+    board where there are some.
 
     Raises:
         ValueError: there is no result for `device`, or there are results of several problems.
@@ -86,14 +91,17 @@ def board(
     if len(problems) != 1:
         found = ", ".join(problems) or "none"
         raise ValueError(f"a board needs results of one problem on {device!r}, got {found}")
-    newest = max(mine, key=lambda result: result.created)
+    last = max(mine, key=lambda result: result.created)
     relevant = [result for result in mine if result.workload in (WHOLE_CHECK_TIER, *workloads)]
     by_solution: dict[str, list[Result]] = {}
     for result in relevant:
         by_solution.setdefault(result.solution, []).append(result)
     gpu, notes = _card_of(relevant)
-    roofs = roofs if roofs is not None and _fits(roofs, device, relevant) else None
+    roofs = [record for record in roofs if _fits(record, device, relevant)]
     rows = [make_row(own, workloads, gpu, roofs) for own in by_solution.values() if _qualifies(own)]
+    shown = newest(roofs, last.environment.board)
+    notes += tuple(_board_notes(rows, shown))
+    rows = [_with_boards(row) for row in rows] if len(_boards(rows)) > 1 else rows
     timed = {cell.workload for row in rows for cell in row.cells}
     return Board(
         problem=problems[0],
@@ -103,9 +111,9 @@ def board(
         rows=tuple(_ranked(rows, len(timed))),
         failures=tuple(_failures(by_solution, workloads)),
         notes=notes,
-        newest=newest.created,
-        environment=newest.environment,
-        roofs=roofs,
+        newest=last.created,
+        environment=last.environment,
+        roofs=shown,
     )
 
 
@@ -130,6 +138,34 @@ def _card_of(results: list[Result]) -> tuple[GpuSpec | None, tuple[str, ...]]:
         return gpu, ()
     names = ", ".join(sorted(f"{name} ({sm_count} SMs)" for name, sm_count in cards))
     return None, (f"No datasheet peaks for {names}: fractions are unknown, rows are ranked by latency.",)
+
+
+def _boards(rows: list[Row]) -> list[str | None]:
+    """The boards that rows were timed on, an unknown one last."""
+    return sorted({board for row in rows for board in row.boards}, key=lambda board: (board is None, board))
+
+
+def _board_notes(rows: list[Row], roofs: Roofs | None) -> Iterator[str]:
+    boards = _boards(rows)
+    known = [board for board in boards if board is not None]
+    if len(boards) > 1:
+        names = ", ".join(board or UNKNOWN for board in boards)
+        yield (
+            f"Timed on several boards of this card ({names}), which may differ by a few per cent: a smaller "
+            "lead over a row of another board may be the board's. Flags name each row's; `bench compare` "
+            "times two solutions on one."
+        )
+    if roofs is not None and roofs.board is not None and known and roofs.board not in known:
+        yield (
+            f"The measured roof is of another board of this card ({roofs.board}); "
+            "`bench calibrate` measures that of this one."
+        )
+
+
+def _with_boards(row: Row) -> Row:
+    """The row with a flag for each board that it was timed on."""
+    flags = (f"{BOARD_FLAG}{board or UNKNOWN}" for board in row.boards)
+    return dataclasses.replace(row, flags=(*row.flags, *flags))
 
 
 def _fits(roofs: Roofs, device: str, results: list[Result]) -> bool:

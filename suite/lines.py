@@ -12,6 +12,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+LONGEST = 300
+"""Characters of a warning's reason."""
+
 
 def append_line(path: Path, text: str) -> None:
     """Write one line, on disk when this returns; makes the folder if it is not there.
@@ -44,6 +47,12 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
             yield number, line
+
+
+def skipped(path: Path, number: int, why: Exception) -> str:
+    """The warning about a line that was left out, on one line and without a stranger's control characters."""
+    reason = "".join(c if c.isprintable() else "?" for c in str(why)[:LONGEST])
+    return f"{path}:{number}: skipped, {reason}"
 
 
 def plain_name(what: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -45,6 +46,15 @@ class GpuCondition:
     display: bool | None = None
     """Whether a display draws on it now."""
     ecc: bool | None = None
+
+
+def board_of(uuid: str) -> str:
+    """A short name for one board: the first 8 hexadecimal digits of the SHA-256 of its UUID.
+
+    Boards of one model differ by a few per cent, so results say which one they are of. Nobody gets from this
+    to the UUID, by which drivers and clusters know a card. NVML writes "GPU-" before it, torch does not.
+    """
+    return hashlib.sha256(uuid.removeprefix("GPU-").lower().encode()).hexdigest()[:8]
 
 
 def gpu_states() -> list[GpuState]:

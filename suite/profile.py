@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from suite.counters import DRAM_BYTES, GRID, LONG_SCOREBOARD, MEMORY_STALLS, WARP_LATENCY
-from suite.records import check_keys, load_object, nested
-from suite.result import Environment
+from suite.records import decode, is_instant, load_object
+from suite.result import LEAST_MS, Environment
 
 SCHEMA = 1
 NCU, TIMESTAMPS = "ncu", "kernel_timestamps"
@@ -118,17 +118,11 @@ def from_json(line: str) -> Profile:
         ProfileError: the line is not JSON, is of another schema, or lacks or misuses a key.
     """
     try:
-        values = load_object(line, SCHEMA)
-        check_keys("", Profile, values)
-        values["environment"] = nested("environment", Environment, values["environment"])
-        values["kernels"] = tuple(_kernel(kernel) for kernel in values["kernels"])
-        return Profile(**values)
-    except (TypeError, ValueError, AttributeError) as error:
+        profile: Profile = decode(Profile, load_object(line, SCHEMA))
+    except ValueError as error:
         raise ProfileError(str(error)) from error
-
-
-def _kernel(values: dict[str, Any]) -> KernelProfile:
-    record: KernelProfile = nested("kernels", KernelProfile, values)
-    x, y, z = record.grid
-    threads = record.block
-    return dataclasses.replace(record, grid=(x, y, z), block=(threads[0], threads[1], threads[2]))
+    if not is_instant(profile.created):
+        raise ProfileError(f"created: expected UTC in ISO 8601, found {profile.created[:40]!r}")
+    if any(kernel.launches < 1 or kernel.time_ms < LEAST_MS for kernel in profile.kernels):
+        raise ProfileError("kernels: expected at least one launch of each, and a time above 0")
+    return profile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.lines import append_line, numbered_lines, plain_name
-from suite.profile import NCU, Profile, ProfileError, from_json, to_json
+from suite.lines import append_line, numbered_lines, plain_name, skipped
+from suite.profile import NCU, Profile, from_json, to_json
 
 
 def append(root: Path, profile: Profile) -> Path:
@@ -29,8 +29,8 @@ def read(root: Path, device: str, problem: str) -> tuple[list[Profile], list[str
     for number, line in numbered_lines(path) if path.is_file() else ():
         try:
             profiles.append(from_json(line.decode()))
-        except (ProfileError, UnicodeDecodeError) as error:
-            warnings.append(f"{path}:{number}: skipped, {error}")
+        except ValueError as error:
+            warnings.append(skipped(path, number, error))
     return profiles, warnings
 
 

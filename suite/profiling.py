@@ -11,6 +11,7 @@ from typing import Any
 from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan
 from suite.judge.sandbox import BUBBLEWRAP, choose, find
+from suite.logs import RunLogs
 from suite.problem import Problem, ProblemFolderError, Workload
 from suite.profile import KernelProfile, Profile
 from suite.result import Environment, Status
@@ -37,6 +38,7 @@ def profile(
     *,
     sandbox: str = "auto",
     timeout_s: float = 60.0,
+    save_logs: bool = True,
 ) -> Iterator[Profile | Unfit]:
     """Profile `solutions` on one workload of this machine's GPU, each as soon as it is known.
 
@@ -48,8 +50,9 @@ def profile(
     run_id = new_run_id()
     plan = _plan(root, problem, solutions, workload, run_id, sandbox, timeout_s)
     by_name = {solution.name: solution for solution in solutions}
+    logs = RunLogs(root, run_id, save=save_logs)
     try:
-        for environment, event in verdicts(root, plan, on_progress):
+        for environment, event in verdicts(root, plan, logs, on_progress):
             if event["event"] == "unfit":
                 yield Unfit(event["solution"], event["workload"], Status(event["status"]), event["reason"])
             else:

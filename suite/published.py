@@ -6,7 +6,6 @@ meet a measurement of ours on one board.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from suite.gpus import GpuSpec, by_slug
 from suite.problem import ProblemFolderError
-from suite.records import check_keys, nested
+from suite.records import decode
 
 FILE = "published.json"
 
@@ -28,10 +27,8 @@ class PublishedFigure:
     latency_ms: float
 
     def __post_init__(self) -> None:
-        if not self.solution or not isinstance(self.solution, str):
+        if not self.solution:
             raise ValueError(f"solution must be a name, found {self.solution!r}")
-        if isinstance(self.latency_ms, bool) or not isinstance(self.latency_ms, (int, float)):
-            raise ValueError(f"latency_ms must be a number, found {self.latency_ms!r}")
         if not self.latency_ms > 0:
             raise ValueError(f"latency_ms must be positive, found {self.latency_ms!r}")
 
@@ -69,20 +66,13 @@ def read_published(folder: Path) -> Published | None:
         return None
     try:
         return _published(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ProblemFolderError(f"{path}: {error}") from error
 
 
 def _published(values: Any) -> Published:
-    if not isinstance(values, dict):
-        raise ValueError(f"expected a JSON object, found {type(values).__name__}")
-    check_keys("", Published, values)
-    figures = tuple(nested("figures", PublishedFigure, figure) for figure in values["figures"])
-    published = Published(**{**values, "figures": figures})
-    for field in dataclasses.fields(Published):
-        if field.name != "figures" and not isinstance(getattr(published, field.name), str):
-            raise ValueError(f"{field.name} must be text, found {getattr(published, field.name)!r}")
-    if not figures:
+    published: Published = decode(Published, values)
+    if not published.figures:
         raise ValueError("figures must hold at least one")
     assert published.card
     return published

@@ -109,6 +109,13 @@ def device_result(
         pytest.skip(str(error))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the recorded lines that were left out."""
+    source = config.stash[SOURCE]
+    for warning in source.warnings if isinstance(source, Recorded) else ():
+        terminalreporter.write_line(f"warning: {warning}")
+
+
 def _case(item: pytest.Function) -> Case:
     return item.config.stash[CASES][item.callspec.id]
 

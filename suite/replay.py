@@ -79,6 +79,7 @@ def _extra_info(result: Result) -> dict[str, Any]:
         "flops": result.flops,
         "flags": list(result.flags),
         "gpu": environment.gpu,
+        "board": environment.board,
         "driver": environment.driver,
         "cuda": environment.cuda,
         "torch": environment.torch,

@@ -10,12 +10,17 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.records import check_keys, load_object, nested
+from suite.records import decode, is_instant, load_object
 
 SCHEMA = 1
+PRECISIONS = ("fp32", "tf32", "bf16")
+"""The precision classes, tightest first."""
+LEAST_MS, MOST_MS = 1e-30, 1e9
+"""Between these every time that was ever taken lies, and no product or quotient overflows."""
 
 
 class Status(enum.StrEnum):
@@ -66,6 +71,8 @@ class Environment:
     triton: str | None
     python: str
     platform: str
+    board: str | None = None
+    """Which board of that model, see `suite.machine.board_of`; None on a CPU and in older records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,8 @@ class Result:
     clock disagrees by more than 5 %, or none worked), "nondeterministic" (two calls on the same inputs are
     right and differ in bits), "untraced" (the profiler, asked what ran on the card, does not work there)."""
     log: str | None = None
-    """Where the whole output of a failed worker lies, relative to the repository."""
+    """Where the whole output of a failed worker lay after the run, relative to the repository if inside; see
+    `suite.logs` for how long."""
     schema: int = field(default=SCHEMA)
 
     def __post_init__(self) -> None:
@@ -190,27 +198,44 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 def from_json(line: str) -> Result:
-    """The inverse of `to_json`.
+    """The inverse of `to_json`, for lines of any writer: what is read can be ranked, shown and written again.
 
     Raises:
-        ResultError: the line is not JSON, is of another schema, or lacks or misuses a key.
+        ResultError: the line is not JSON, is of another schema, lacks or misuses a key, or holds a value that
+            no measurement has.
     """
     try:
-        values = load_object(line, SCHEMA)
-        check_keys("", Result, values)
-        values["status"] = Status(values["status"])
-        values["environment"] = nested("environment", Environment, values["environment"])
-        values["correctness"] = nested("correctness", Correctness, values["correctness"])
-        values["timing"] = nested("timing", Timing, values["timing"])
-        values["audit"] = nested("audit", Audit, values["audit"])
-        if values["clocks"] is not None:
-            columns = {name: tuple(column) for name, column in values["clocks"].items()}
-            values["clocks"] = nested("clocks", Clocks, columns)
-        for name in ("samples_ms", "reference_samples_ms", "flags"):
-            values[name] = tuple(values[name])
-        if values["latency_ci_ms"] is not None:
-            low, high = values["latency_ci_ms"]
-            values["latency_ci_ms"] = (low, high)
-        return Result(**values)
-    except (TypeError, ValueError, AttributeError) as error:
+        result: Result = decode(Result, load_object(line, SCHEMA))
+    except ValueError as error:
         raise ResultError(str(error)) from error
+    fault = _fault(result)
+    if fault is not None:
+        raise ResultError(fault)
+    return result
+
+
+def _fault(result: Result) -> str | None:
+    """What everything derived from a result rests on and does not hold, if anything."""
+    if not is_instant(result.created):
+        return f"created: expected UTC in ISO 8601, found {result.created[:40]!r}"
+    if result.precision not in (None, *PRECISIONS):
+        return f"precision: expected one of {', '.join(PRECISIONS)}, found {result.precision[:40]!r}"
+    if result.environment.board is not None and not re.fullmatch("[0-9a-f]{8}", result.environment.board):
+        return f"board: expected 8 hexadecimal digits, found {result.environment.board[:40]!r}"
+    for name, count in (("bytes_moved", result.bytes_moved), ("flops", result.flops)):
+        if count is not None and count < 0:
+            return f"{name}: expected 0 or more, found {count}"
+    if result.latency_ms is not None and not result.samples_ms:
+        return "latency_ms: expected the samples that it is the median of"
+    medians_ms = (result.latency_ms, result.reference_latency_ms, result.audit and result.audit.latency_ms)
+    for time_ms in (*medians_ms, *(result.latency_ci_ms or ())):
+        if time_ms is not None and not LEAST_MS <= time_ms <= MOST_MS:
+            return f"a latency of {time_ms} ms: expected {LEAST_MS:g} to {MOST_MS:g} ms"
+    for samples_ms in (result.samples_ms, result.reference_samples_ms):
+        if samples_ms and (0 < min(samples_ms) < LEAST_MS or max(samples_ms) > MOST_MS):
+            return f"samples: expected none below {LEAST_MS:g} or above {MOST_MS:g} ms"
+    if result.clocks is not None:
+        lengths = {len(getattr(result.clocks, field.name)) for field in dataclasses.fields(Clocks)}
+        if len(lengths) > 1 or lengths == {0}:
+            return "clocks: expected as many values in each column, and at least one"
+    return None

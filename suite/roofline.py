@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 from suite.gpus import GpuSpec
+from suite.result import PRECISIONS
 
 Bound = Literal["memory", "compute"]
-
-PRECISIONS = ("fp32", "tf32", "bf16")
-"""The precision classes, tightest first."""
 
 COMPUTE_HEADROOM = 1.25
 """Cards boost past their datasheet: a 4090 from 2.52 to 2.7 GHz and more; an H200 runs at 1.98 GHz where the

@@ -1,21 +1,24 @@
 """The measured roofs of a card: what our own probes reach on it, beside what its datasheet prints.
 
 One record holds the samples of each probe; rates and intervals are computed on reading. Records are appended
-to `reports/roofs/<device>.jsonl`, and the newest one of a card counts. Boards of one model differ: of three
-H200s, by the same probe, two read 4.62 and one 4.71 TB/s. So calibrate on the board that measures.
+to `reports/roofs/<device>.jsonl`; for a result the newest one of its board counts, else the newest one of the
+model. Boards of one model differ: of three H200s, by the same probe, two read 4.62 and one 4.71 TB/s. So
+calibrate on the board that measures.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from suite import roofline
-from suite.lines import append_line, numbered_lines, plain_name
-from suite.records import check_keys, load_object, nested
+from suite.lines import append_line, numbered_lines, plain_name, skipped
+from suite.records import decode, is_instant, load_object
+from suite.result import LEAST_MS
 from suite.stats import Interval, median, median_ci
 
 SCHEMA = 1
@@ -49,7 +52,7 @@ class Probe:
     def __post_init__(self) -> None:
         if not self.work > 0:
             raise RoofsError(f"work must be positive, got {self.work!r}")
-        if not self.samples_ms or not all(sample > 0 for sample in self.samples_ms):
+        if not self.samples_ms or not min(self.samples_ms) >= LEAST_MS:
             raise RoofsError(f"samples_ms must be positive and at least one, got {self.samples_ms!r}")
 
     @property
@@ -96,6 +99,8 @@ class Roofs:
     tf32: Probe | None
     bf16: Probe | None
     fp16: Probe | None
+    board: str | None = None
+    """Which board of that model, as in results; None in older records."""
     schema: int = field(default=SCHEMA)
 
     @property
@@ -163,22 +168,14 @@ def from_json(line: str) -> Roofs:
         RoofsError: the line is not JSON, is of another schema, or lacks or misuses a key.
     """
     try:
-        values = load_object(line, SCHEMA)
-        check_keys("", Roofs, values)
-        for name in (*MEMORY_PROBES, *MATMUL_PROBES):
-            values[name] = _probe(name, values[name])
-        for name in (*MEMORY_PROBES, "fp32"):
-            if values[name] is None:
-                raise RoofsError(f"{name}: expected a JSON object, found null")
-        return Roofs(**values)
-    except (TypeError, ValueError) as error:
+        roofs: Roofs = decode(Roofs, load_object(line, SCHEMA))
+    except ValueError as error:
         raise RoofsError(str(error)) from error
-
-
-def _probe(name: str, values: Any) -> Any:
-    if isinstance(values, dict) and isinstance(values.get("samples_ms"), list):
-        values = {**values, "samples_ms": tuple(values["samples_ms"])}
-    return nested(name, Probe, values)
+    if not is_instant(roofs.created):
+        raise RoofsError(f"created: expected UTC in ISO 8601, found {roofs.created[:40]!r}")
+    if roofs.board is not None and not re.fullmatch("[0-9a-f]{8}", roofs.board):
+        raise RoofsError(f"board: expected 8 hexadecimal digits, found {roofs.board[:40]!r}")
+    return roofs
 
 
 def append(folder: Path, roofs: Roofs) -> Path:
@@ -198,22 +195,19 @@ def read(folder: Path, device: str) -> tuple[list[Roofs], list[str]]:
     path = folder / f"{plain_name('device', device)}.jsonl"
     records: list[Roofs] = []
     warnings: list[str] = []
-    for number, line in numbered_lines(path) if path.exists() else ():
+    for number, line in numbered_lines(path) if path.is_file() else ():
         try:
             roofs = from_json(line.decode())
             if roofs.device != device:
                 raise RoofsError(f"roofs of {roofs.device} do not belong in this file")
             records.append(roofs)
         except (RoofsError, UnicodeDecodeError) as error:
-            warnings.append(f"{path}:{number}: skipped, {error}")
+            warnings.append(skipped(path, number, error))
     return records, warnings
 
 
-def latest(folder: Path, device: str) -> Roofs | None:
-    """The newest record of a card: by `created`, then by its place in the file. None if there is none."""
-    records, _ = read(folder, device)
-    newest = None
-    for record in records:
-        if newest is None or record.created >= newest.created:
-            newest = record
-    return newest
+def newest(records: Iterable[Roofs], board: str | None) -> Roofs | None:
+    """The newest record of a board, else of any: by `created`, then by its place. None if there is none."""
+    known = list(records)
+    own = [record for record in known if board is not None and record.board == board]
+    return max(reversed(own or known), key=lambda record: record.created, default=None)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from suite import ab, roofline
 from suite.gpus import RTX_4090, GpuSpec
 from suite.problem import SEED
-from suite.result import Result
-from suite.roofs import Roofs
+from suite.result import PRECISIONS, Result
+from suite.roofs import Roofs, newest
 from suite.stats import Interval, geometric_mean, geometric_mean_interval
 
 ABOVE_PEAK = "above-peak"
@@ -79,6 +79,8 @@ class Row:
     """Of the newest file, whose results these are."""
     created: str
     """When the newest of them was made."""
+    boards: tuple[str | None, ...] = ()
+    """The boards that its workloads were timed on; None stands for one that was not recorded."""
 
     @property
     def n_workloads(self) -> int:
@@ -87,10 +89,10 @@ class Row:
 
 
 def make_row(
-    results: list[Result], workloads: Sequence[str], gpu: GpuSpec | None, roofs: Roofs | None = None
+    results: list[Result], workloads: Sequence[str], gpu: GpuSpec | None, roofs: Sequence[Roofs] = ()
 ) -> Row:
-    """The row of one solution, not ranked yet."""
-    newest = max(results, key=lambda result: result.created)
+    """The row of one solution, not ranked yet; each result is held against the roof of its own board."""
+    last = max(results, key=lambda result: result.created)
     by_name = {result.workload: result for result in results if result.latency_ms is not None}
     timed = [by_name[name] for name in workloads if name in by_name]
     precision = max((result.precision for result in timed or results), key=looseness)
@@ -103,9 +105,9 @@ def make_row(
         flags.append(ABOVE_PEAK)
     return Row(
         rank=None,
-        solution=newest.solution,
-        author=newest.author,
-        stage=newest.stage,
+        solution=last.solution,
+        author=last.author,
+        stage=last.stage,
         precision=precision,
         latency_ms=shown.latency_ms if shown else None,
         latency_ci_ms=shown.latency_ci_ms if shown else None,
@@ -121,8 +123,9 @@ def make_row(
         complete=False,
         flags=tuple(dict.fromkeys(flags)),
         cells=cells,
-        sha256=newest.sha256,
-        created=newest.created,
+        sha256=last.sha256,
+        created=last.created,
+        boards=tuple(dict.fromkeys(result.environment.board for result in timed)),
     )
 
 
@@ -147,7 +150,7 @@ def on_cell(row: Row, cell: Cell) -> Row:
     )
 
 
-def _cell(result: Result, precision: str | None, gpu: GpuSpec | None, roofs: Roofs | None) -> Cell:
+def _cell(result: Result, precision: str | None, gpu: GpuSpec | None, roofs: Sequence[Roofs]) -> Cell:
     """What follows from one timed result; an exact problem (no class) is held against memory alone."""
     latency_ms = result.latency_ms
     if latency_ms is None:
@@ -157,7 +160,8 @@ def _cell(result: Result, precision: str | None, gpu: GpuSpec | None, roofs: Roo
     speedup, speedup_ci = _speedup(result)
     if bytes_moved:  # none: the problem counts none, and nothing is a fraction of it
         gb_per_s = roofline.achieved_gb_per_s(latency_ms, bytes_moved)
-        roof_ms = roofs.roof_ms(bytes_moved, flops, precision) if roofs is not None else None
+        measured = newest(roofs, result.environment.board)
+        roof_ms = measured.roof_ms(bytes_moved, flops, precision) if measured is not None else None
     if gpu is not None and bytes_moved:
         light_ms = roofline.speed_of_light_ms(bytes_moved, flops, gpu, precision)
         fraction = light_ms / latency_ms
@@ -226,4 +230,4 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def looseness(precision: str | None) -> int:
     """Where a precision class stands: exact (None) first, then the tightest."""
-    return -1 if precision is None else roofline.PRECISIONS.index(precision)
+    return -1 if precision is None else PRECISIONS.index(precision)

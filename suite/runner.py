@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from suite.gpus import slugify
 from suite.judge.plan import Entry, Plan
 from suite.judge.sandbox import BUBBLEWRAP, choose, find
 from suite.judge_process import JudgeError, JudgeProcess
+from suite.logs import RunLogs
 from suite.machine import used_memory_mb
 from suite.problem import SEED, WHOLE_CHECK_TIER, Problem, ProblemFolderError, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
@@ -52,6 +53,8 @@ class RunOptions:
     """Check these axes alone: a workload that the problem does not declare."""
     sandbox: str = "auto"
     """How to confine workers: "auto", "bubblewrap" or "none"; see `suite.judge.sandbox.choose`."""
+    save_logs: bool = True
+    """Keep the logs in the checkout; else in a temporary folder, see `suite.logs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,39 +153,45 @@ def run(
     plan = make_plan(root, problem, solutions, options, run_id)
     by_name = {solution.name: solution for solution in solutions}
     try:
-        for environment, event in verdicts(root, plan, on_progress):
+        logs = RunLogs(root, run_id, save=options.save_logs)
+        for environment, event in verdicts(root, plan, logs, on_progress):
             yield _result(run_id, problem, by_name[event["solution"]], environment, event, root)
     except BrokenError as error:
         raise ProblemFolderError(broken_text(problem, str(error), options.axes)) from error
 
 
 def verdicts(
-    root: Path, plan: Plan, on_progress: Callable[[Progress], None]
+    root: Path, plan: Plan, logs: RunLogs, on_progress: Callable[[Progress], None]
 ) -> Iterator[tuple[Environment, dict[str, Any]]]:
     """Start a judge and yield each event of its that is a verdict, with the environment it was reached in.
+
+    What judge and workers print goes to `logs`.
 
     Raises:
         BrokenError: the problem breaks its contract. JudgeError: the judge died. What was found until then
         was yielded before.
     """
     environment: Environment | None = None
-    ended = False
-    with JudgeProcess(root, plan) as events:
-        for event in events:
-            match event["event"]:
-                case "environment":
-                    environment = Environment(**event["environment"])
-                case "progress":
-                    on_progress(Progress(event["solution"], event["text"], event["done"], event["total"]))
-                case "broken":
-                    raise BrokenError(event["reason"])
-                case "end":
-                    ended = True
-                case _:
-                    assert environment is not None
-                    yield environment, event
-    if not ended:
-        raise JudgeError(events.last_words())
+    with logs:
+        ended = False
+        with JudgeProcess(root, dataclasses.replace(plan, log_folder=str(logs.folder))) as events:
+            for event in events:
+                match event["event"]:
+                    case "environment":
+                        environment = Environment(**event["environment"])
+                    case "progress":
+                        on_progress(Progress(event["solution"], event["text"], event["done"], event["total"]))
+                    case "broken":
+                        raise BrokenError(event["reason"])
+                    case "end":
+                        ended = True
+                    case _:
+                        assert environment is not None
+                        logs.wanted |= "log" in event
+                        yield environment, event
+        if not ended:
+            logs.wanted = True
+            raise JudgeError(events.last_words())
 
 
 def broken_text(problem: Problem, reason: str, axes: dict[str, Any] | None = None) -> str:
@@ -257,5 +266,10 @@ def _result(
         clocks=Clocks(**{name: tuple(column) for name, column in clocks.items()}) if clocks else None,
         environment=environment,
         flags=tuple(event.get("flags", ())),
-        log=os.path.relpath(log, root) if log else None,
+        log=_below(root, Path(log)) if log else None,
     )
+
+
+def _below(root: Path, path: Path) -> str:
+    """The path relative to the checkout, or as it is where it lies elsewhere."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite.lines import append_line, numbered_lines, plain_name
+from suite.gpus import slugify
+from suite.lines import append_line, numbered_lines, plain_name, skipped
 from suite.result import Result, ResultError, from_json, to_json
 
 
@@ -34,11 +35,11 @@ def read(root: Path, problem: str | None = None) -> tuple[list[Result], list[str
     warnings: list[str] = []
     pattern = "*.jsonl" if problem is None else f"{plain_name('problem', problem)}.jsonl"
     for path in sorted(root.glob(f"*/{pattern}")):
-        for number, line in numbered_lines(path):
+        for number, line in numbered_lines(path) if path.is_file() else ():
             try:
                 results.append(_result_of(path, line))
-            except (ResultError, UnicodeDecodeError) as error:
-                warnings.append(f"{path}:{number}: skipped, {error}")
+            except ValueError as error:
+                warnings.append(skipped(path, number, error))
     return results, warnings
 
 
@@ -46,4 +47,9 @@ def _result_of(path: Path, line: bytes) -> Result:
     result = from_json(line.decode())
     if (result.device, result.problem) != (path.parent.name, path.stem):
         raise ResultError(f"a result of {result.device}/{result.problem} does not belong in this file")
+    card = result.environment.gpu
+    if result.device != ("cpu" if card is None else slugify(card)):
+        raise ResultError(
+            f"device {result.device!r} is not what results of {card or 'a CPU'} are filed under"
+        )
     return result

@@ -230,7 +230,7 @@ def _samples_row(result: Result) -> tuple[str, ...]:
         str(len(result.samples_ms)),
         str(timing.discarded) if timing else "",
         _number(timing.event_overhead_ms, ".5f") if timing else "",
-        _number(drift(result.samples_ms).p, ".2f"),
+        _number(drift(result.samples_ms).p, ".2f") if len(result.samples_ms) > 2 else "",
         f"{min(clocks.sm_mhz)}-{max(clocks.sm_mhz)}" if clocks else "unknown",
         timing.method if timing else "",
         f"{result.audit.clock} x{result.latency_ms / result.audit.latency_ms:.3f}"

@@ -15,6 +15,7 @@ from suite.analysis.process import facts
 from suite.child import ChildError
 from suite.gpus import GpuSpec
 from suite.problem import Problem, Workload
+from suite.result import PRECISIONS
 from suite.solution import Solution
 
 
@@ -185,7 +186,7 @@ def _roofs(work: Work, gpu: GpuSpec) -> tuple[Roof, ...]:
             roofline.bound(work.bytes_moved, work.flops, gpu, precision),
         )
         for precision in work.classes
-        if precision in roofline.PRECISIONS
+        if precision in PRECISIONS
     )
 
 

@@ -99,6 +99,13 @@ def problem_option(required: bool = True) -> Callable[[F], F]:
     return lambda command: problem(scale_option(command))
 
 
+def own_problem_option(required: bool = True) -> Callable[[F], F]:
+    """The option that chooses a problem of the checkout; `suite.cli.problems.find_own_problem` finds it."""
+    return click.option(
+        "--problem", "problem_name", required=required, help="A problem's name, see `bench list`."
+    )
+
+
 def scale_option(command: F) -> F:
     """The option that shrinks what a file in the format of KernelBench computes on."""
     return click.option(
@@ -119,11 +126,12 @@ def _keep_scale(context: click.Context, _option: click.Parameter, value: str | N
         raise click.BadParameter(str(error)) from error
 
 
-def measured_roofs(root: Path, device: str) -> roofs.Roofs | None:
-    """The newest measured roofs of a device, with a note on every line that is no record."""
-    for warning in roofs.read(root / "reports" / "roofs", device)[1]:
+def measured_roofs(root: Path, device: str) -> list[roofs.Roofs]:
+    """The measured roofs of a device, with a note on every line that is no record."""
+    records, warnings = roofs.read(root / "reports" / "roofs", device)
+    for warning in warnings:
         note(f"warning: {warning}")
-    return roofs.latest(root / "reports" / "roofs", device)
+    return records
 
 
 class StatusLine:

@@ -38,8 +38,9 @@ def kernelbench_verb(paths: tuple[Path, ...], name: str | None, check: bool) -> 
     """Make a problem folder of each file in the format of KernelBench: Model, get_inputs, get_init_inputs.
 
     The file becomes reference.py byte for byte. Workloads, edge cases, bytes, flops and tolerance are derived
-    by running it on sizes without data, and on the CPU at small sizes: its code runs with your rights. Then
-    `bench check-problem` says whether the checker takes wrong answers; exit code 1 when it does.
+    by running it on sizes without data, and on the CPU at small sizes, confined where bubblewrap works. Then
+    `bench check-problem` says whether the checker takes wrong answers; exit code 1 when it does. Like every
+    judge it runs the reference with your rights: import what you trust.
 
     \b
     Examples:

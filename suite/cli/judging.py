@@ -67,7 +67,7 @@ SANDBOX_OPTION = click.option(
     type=click.Choice(CHOICES),
     default="auto",
     show_default=True,
-    help="How to confine solutions; auto: bubblewrap on the CPU where it works.",
+    help="How to confine solutions; auto: bubblewrap where it works.",
 )
 
 
@@ -139,6 +139,9 @@ def judge(
             line.clear()
             note(f"interrupted: {kept} result(s) kept")
             sys.exit(EXIT_INTERRUPTED)
+    logs = {str(Path(result.log).parent) for result in results if result.log is not None}
+    if logs:
+        note(f"what failed solutions printed: {', '.join(sorted(logs))}")
     if unsaved:
         why = "--quick, a file from elsewhere, or part of the check tier"
         note(f"not recorded: {', '.join(sorted(unsaved))} ({why})")

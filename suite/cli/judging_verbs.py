@@ -11,7 +11,15 @@ from typing import Any
 import click
 
 from suite import ab, store
-from suite.cli.console import EXIT_FAILED, checkout, note, plain_errors, problem_option, show_table
+from suite.cli.console import (
+    EXIT_FAILED,
+    checkout,
+    note,
+    own_problem_option,
+    plain_errors,
+    problem_option,
+    show_table,
+)
 from suite.cli.inspecting_verbs import show_card_columns
 from suite.cli.judging import (
     DEVICE_OPTION,
@@ -23,7 +31,7 @@ from suite.cli.judging import (
     select,
     show,
 )
-from suite.cli.problems import find_problem
+from suite.cli.problems import find_own_problem, find_problem
 from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.result import Result, Status
 from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
@@ -65,7 +73,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     type=click.Path(allow_dash=True, dir_okay=False),
     help="Also write JSON lines here, in the order in which they are measured.",
 )
-@click.option("--no-save", is_flag=True, help="Do not append to reports/results.")
+@click.option("--no-save", is_flag=True, help="Write nothing into reports, which may be read-only then.")
 @click.option(
     "--samples", is_flag=True, help="Also show how the samples fell; always shown for one solution."
 )
@@ -111,7 +119,14 @@ def run_verb(
         problem = find_problem(root, problem_name)
         solutions = select(root, problem, names, references=references)
         options = RunOptions(
-            device_of(device), workloads, quick, timeout_s, audit, axes=axes, sandbox=sandbox
+            device_of(device),
+            workloads,
+            quick,
+            timeout_s,
+            audit,
+            axes=axes,
+            sandbox=sandbox,
+            save_logs=not no_save,
         )
         make_plan(root, problem, solutions, options, new_run_id())  # complain about names first
         results = judge(root, problem, solutions, options, json_path, save=not no_save)
@@ -124,7 +139,7 @@ def run_verb(
 
 @click.command("submit")
 @click.argument("file", type=click.Path(path_type=Path))
-@problem_option()
+@own_problem_option()
 @click.option("--author", required=True, help="Letters, digits and hyphens.")
 @click.option("--idea", help="A short name. Default: the file's `# idea:` line, else its own name.")
 @click.option("--allow-unsandboxed", is_flag=True, help="Submit though nothing confines the file.")
@@ -153,7 +168,7 @@ def submit_verb(
     """
     root = checkout()
     with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
-        problem = find_problem(root, problem_name)
+        problem = find_own_problem(root, problem_name)
         submission = prepare(root, problem, file, author, idea, Path(folder))
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
@@ -199,7 +214,8 @@ def compare_verb(
 ) -> None:
     """Time solutions A and B in turn on the same inputs: is A FASTER, SLOWER or the SAME?
 
-    SAME: the interval of the ratio lies within 1 %. UNDECIDED: it holds 1 and more than that.
+    Both run on one board, in one run; two boards of one card may differ by a few per cent. SAME: the interval
+    of the ratio lies within 1 %. UNDECIDED: it holds 1 and more than that.
 
     \b
     Examples:
@@ -213,7 +229,12 @@ def compare_verb(
         if device_of("auto") == "cpu":
             raise NothingToRunError("compare needs an NVIDIA GPU: the interpreter has no latency")
         options = RunOptions(
-            "cuda", workloads or problem.bench_workloads, timeout_s=timeout_s, rival=second, sandbox=sandbox
+            "cuda",
+            workloads or problem.bench_workloads,
+            timeout_s=timeout_s,
+            rival=second,
+            sandbox=sandbox,
+            save_logs=False,
         )
         results = judge(root, problem, [first], options, None, save=False)
     compared = [
@@ -238,6 +259,7 @@ def _comparison(a: Solution, b: Solution, result: Result, comparison: ab.Compari
         "problem": result.problem,
         "workload": result.workload,
         "device": result.device,
+        "board": result.environment.board,
         "a": {"solution": a.name, "sha256": a.sha256, "samples_ms": result.samples_ms},
         "b": {"solution": b.name, "sha256": b.sha256, "samples_ms": result.reference_samples_ms},
         "ratio": comparison.ratio,

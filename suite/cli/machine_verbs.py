@@ -28,7 +28,8 @@ from suite.tables import findings_table, roofs_table
 def calibrate_verb(as_json: bool) -> None:
     """Measure what this card reaches: read, write, copy, and matmul in each class. Takes half a minute.
 
-    The newest record of a card is the measured roof that its results are shown against.
+    The newest record of a board is the measured roof that its results are shown against; for a board without
+    one it is the newest of its model, though boards of one model differ by a few per cent.
 
     \b
     Examples:
@@ -48,7 +49,10 @@ def calibrate_verb(as_json: bool) -> None:
     if as_json:
         click.echo(roofs.to_json(measured))
     else:
-        click.echo(f"{measured.gpu}, driver {measured.driver or 'unknown'}, {measured.created}")
+        board = measured.board or "unknown"
+        click.echo(
+            f"{measured.gpu}, board {board}, driver {measured.driver or 'unknown'}, {measured.created}"
+        )
         show_table(roofs_table(measured))
     note(f"recorded: {path.relative_to(root)}")
 

@@ -34,6 +34,19 @@ def find_problem(root: Path, name: str) -> Problem:
     return folders.find_problem(root, name)
 
 
+def find_own_problem(root: Path, name: str) -> Problem:
+    """The problem of the checkout that `name` means.
+
+    Raises:
+        UnknownNameError: there is no such problem, or it is a file, of which nothing is kept here.
+    """
+    if name.endswith(".py"):
+        raise UnknownNameError(
+            f"{name} is no problem of this checkout; `bench import kernelbench {name}` makes it one"
+        )
+    return folders.find_problem(root, name)
+
+
 def step_of(path: Path) -> Callable[[str], None]:
     """Says on standard error what is being found out of a file."""
     return lambda text: note(f"{path}: {text}")

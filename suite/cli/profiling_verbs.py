@@ -44,7 +44,7 @@ from suite.solution import Solution
     type=click.Path(allow_dash=True, dir_okay=False),
     help="Also write JSON lines here, one a solution.",
 )
-@click.option("--no-save", is_flag=True, help="Do not append to reports/profiles.")
+@click.option("--no-save", is_flag=True, help="Write nothing into reports, which may be read-only then.")
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
 def profile_verb(
@@ -83,7 +83,14 @@ def profile_verb(
         with click.open_file(json_path or "/dev/null", "w") as sink, StatusLine() as line:
             try:
                 for found in profile(
-                    root, problem, solutions, workload, line, sandbox=sandbox, timeout_s=timeout_s
+                    root,
+                    problem,
+                    solutions,
+                    workload,
+                    line,
+                    sandbox=sandbox,
+                    timeout_s=timeout_s,
+                    save_logs=not no_save,
                 ):
                     line.clear()
                     if isinstance(found, Unfit):

@@ -10,8 +10,16 @@ from typing import Any
 
 import click
 
-from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, problem_option, show_table
-from suite.cli.problems import find_problem
+from suite.cli.console import (
+    EXIT_INTERRUPTED,
+    checkout,
+    note,
+    own_problem_option,
+    plain_errors,
+    problem_option,
+    show_table,
+)
+from suite.cli.problems import find_own_problem, find_problem
 from suite.problem import Problem, find_problems
 from suite.solution import Solution, find_solutions
 from suite.tables import problems_table, solutions_table, workloads_table
@@ -67,7 +75,7 @@ def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
     show_default=True,
     help="html writes pages; the others print to standard output.",
 )
-@problem_option(required=False)
+@own_problem_option(required=False)
 @click.option("--gpu", "device", help="With --format markdown: only this device, for instance nvidia-h200.")
 @click.option(
     "--results",
@@ -106,7 +114,7 @@ def report_verb(
         raise click.UsageError(f"{misplaced[0]} does not go with --format {form}")
     with plain_errors():
         if problem_name:
-            find_problem(root, problem_name)
+            find_own_problem(root, problem_name)
         if not pages:
             click.echo(_printed(root, form, problem_name, device, more), nl=False)
             return

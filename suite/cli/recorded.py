@@ -10,6 +10,7 @@ from suite.gpus import GpuSpec, by_slug, find_gpu, slugify
 from suite.machine import gpu_states
 from suite.names import did_you_mean
 from suite.problem import Problem, UnknownNameError
+from suite.profile import Profile
 from suite.result import Result
 from suite.stages.gather import Records
 
@@ -50,12 +51,12 @@ def read_records(root: Path, problem: Problem, device: str | None) -> tuple[Reco
 
 def records_on(root: Path, problem: Problem, gpu: GpuSpec) -> Records:
     """What was measured of a problem on that very card; nothing of another."""
-    results = [
-        r for r in store.read(root / "reports" / "results", problem.name)[0] if by_slug(r.device) == gpu
-    ]
-    profiles = [
-        profile
-        for name in gpu.names
-        for profile in profile_store.read(profiles_folder(root), slugify(name), problem.name)[0]
-    ]
-    return Records(results, profiles, gpu)
+    results, warnings = store.read(root / "reports" / "results", problem.name)
+    profiles: list[Profile] = []
+    for name in gpu.names:
+        found, more = profile_store.read(profiles_folder(root), slugify(name), problem.name)
+        profiles += found
+        warnings += more
+    for warning in warnings:
+        note(f"warning: {warning}")
+    return Records([result for result in results if by_slug(result.device) == gpu], profiles, gpu)

@@ -14,15 +14,16 @@ from suite.cli.console import (
     EXIT_INTERRUPTED,
     checkout,
     note,
+    own_problem_option,
     plain_errors,
-    problem_option,
     show_table,
 )
 from suite.cli.inspecting_verbs import find_card, inspect_all
+from suite.cli.problems import find_own_problem
 from suite.cli.recorded import read_records
 from suite.counters import FIVE, MEMORY_STALLS
 from suite.gpus import RTX_4090, GpuSpec
-from suite.problem import SEED, Problem, UnknownNameError, Workload, find_problem
+from suite.problem import SEED, Problem, UnknownNameError, Workload
 from suite.solution import Solution, find_solutions
 from suite.stages.evidence import Evidence, Outcome
 from suite.stages.gather import Records, gather, grade
@@ -58,7 +59,7 @@ class _Grades:
 
 
 @click.command("grade")
-@problem_option()
+@own_problem_option()
 @click.option(
     "--workload", "workload_name", default=SEED, show_default=True, help="Whose launches and profile."
 )
@@ -87,7 +88,7 @@ def grade_verb(
     """
     with plain_errors():
         root = checkout()
-        problem = find_problem(root, problem_name)
+        problem = find_own_problem(root, problem_name)
         workload, gpu = problem.workload(workload_name), find_card(card)
         records, measured_on = read_records(root, problem, device)
         solutions = [s for s in find_solutions(root, problem) if s.stage in GRADED]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from suite.judge.sampling import ClockState
+from suite.machine import board_of
 from suite.result import Clocks, Environment
 
 
@@ -95,6 +96,7 @@ def environment(card: Card | None) -> Environment:
         triton=_triton_version(),
         python=platform.python_version(),
         platform=platform.platform(),
+        board=board_of(str(properties.uuid)) if properties else None,
     )
 
 

@@ -14,7 +14,6 @@ from suite.judge.arena import Arena
 from suite.worker import cuda_ipc
 from suite.worker.protocol import BufferSpec, TensorSpec
 
-ALIGNMENT = 256
 POISON = 0xFF  # NaN as a float, -1 as an integer: no right answer
 
 

@@ -172,6 +172,7 @@ def measure(on_probe: Callable[[str], None]) -> Roofs:
         cuda=found.cuda,
         torch=found.torch,
         triton=found.triton,
+        board=found.board,
         **probes,  # type: ignore[arg-type] # one entry for each field, by the two generators above
     )
 

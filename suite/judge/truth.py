@@ -20,7 +20,7 @@ import torch
 
 from suite.judge.compare import RightOutput, Tolerance
 from suite.judge.exchange import Exchange, bytes_of
-from suite.roofline import PRECISIONS
+from suite.result import PRECISIONS
 from suite.worker.state import Entry
 
 PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")

@@ -93,6 +93,8 @@ def _make(source: Source, target: Path, scale: Fraction | None, on_step: OnStep)
     try:
         (scratch / "reference.py").write_bytes(source.content)
         (scratch / "inputs.py").write_text(inputs_text(target.name, _draft()), encoding="utf-8")
+        for name in ("reference.py", "inputs.py"):
+            (scratch / name).chmod(0o644)  # whoever runs the child can read them
         derived = derive(source, scratch, None if scale is None else float(scale), on_step)
         derived["remarks"] += _of_fixed(source)
         finished = scratch / "finished"

@@ -1,4 +1,7 @@
-"""Starts the child that runs a KernelBench-format file, and reads what it found."""
+"""Starts the child that runs a KernelBench-format file, and reads what it found.
+
+Where bubblewrap works the child is confined as a worker is; otherwise it is a plain process of the user.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from suite import child
 from suite.kernelbench.source import Source, SourceError
 
 TIMEOUT_S = 300.0
+NEEDED = ("kernelbench/child", "worker")
+"""Of the suite, in the child."""
 
 
 def derive(
@@ -20,16 +25,22 @@ def derive(
 
     Args:
         source: the file.
-        folder: holds a copy of it as reference.py, and a draft of inputs.py.
+        folder: holds a copy of it as reference.py, and a draft of inputs.py; the child's own from here on.
         scale: the share of the seed's elements that is left, or None for all.
-        on_step: is told what the child is at.
+        on_step: is told what the child is at, and that nothing confines it where that is so.
 
     Raises:
         SourceError: the file cannot be made a problem.
     """
     request = {"folder": str(folder), "sizes": source.sizes, "scale": scale}
+    child.copy_code(folder, NEEDED)
+    sandbox, why = child.confinement()
+    if sandbox is None:
+        on_step(f"sandbox: none ({why}); it runs as a plain process of your user")
     try:
-        for line in child.lines("suite.kernelbench.child", request, folder, TIMEOUT_S):
+        for line in child.lines(
+            "suite.kernelbench.child", request, folder, TIMEOUT_S, code=folder, confinement=sandbox
+        ):
             message = json.loads(line)
             if message["kind"] == "step":
                 on_step(message["text"])

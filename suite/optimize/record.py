@@ -13,9 +13,8 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from suite.records import check_keys, load_object
+from suite.records import decode, load_object
 
 SCHEMA = 1
 
@@ -173,14 +172,10 @@ class RunFolder:
         """
         path = self.folder / "run.json"
         try:
-            values = load_object(path.read_text(encoding="utf-8"), SCHEMA)
-            values.pop("schema")
-            check_keys("", Settings, values)
-            for name in ("stages", "workloads"):
-                values[name] = tuple(values[name])
-            return Settings(**values)
-        except (TypeError, ValueError) as error:
+            settings: Settings = decode(Settings, load_object(path.read_text(encoding="utf-8"), SCHEMA))
+        except ValueError as error:
             raise RunError(f"{path}: {error}") from error
+        return settings
 
     def step(self, stage: str, place: int, turn: int) -> Step:
         """The step of a stage (counted from 1) and round."""
@@ -203,15 +198,7 @@ def write(path: Path, text: str) -> None:
 
 def _verdict(path: Path) -> Verdict:
     try:
-        values: dict[str, Any] = load_object(path.read_text(encoding="utf-8"), SCHEMA)
-        values.pop("schema")
-        check_keys("", Verdict, values)
-        values["outcome"] = Outcome(values["outcome"])
-        values["reasons"] = tuple(values["reasons"])
-        values["compared"] = tuple(
-            Compared(**{**item, "interval": (item["interval"][0], item["interval"][1])})
-            for item in values["compared"]
-        )
-        return Verdict(**values)
-    except (TypeError, ValueError, LookupError) as error:
+        verdict: Verdict = decode(Verdict, load_object(path.read_text(encoding="utf-8"), SCHEMA))
+    except ValueError as error:
         raise RunError(f"{path}: {error}") from error
+    return verdict

@@ -20,7 +20,7 @@ COLUMNS = (
     "problem", "device", "workload", "solution", "author", "stage", "origin", "status", "precision", "rank",
     "latency_ms", "latency_low_ms", "latency_high_ms", "speed_of_light_ms", "fraction_of_peak",
     "fraction_of_measured_roof", "fraction_of_rtx_4090_peak", "achieved_gb_per_s", "achieved_tflops",
-    "speedup", "speedup_low", "speedup_high", "flags", "reason", "created", "sha256",
+    "speedup", "speedup_low", "speedup_high", "flags", "reason", "created", "sha256", "board",
 )  # fmt: skip
 """Of the CSV and of each JSON record; `rank` is that on the workload."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -50,6 +50,7 @@ def _record(views: Mapping[str, Board], result: Result) -> dict[str, Any]:
         cell.achieved_tflops if cell else None,
         cell.speedup if cell else None, *speedup,
         list(result.flags), result.reason, result.created, result.sha256,
+        result.environment.board,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 

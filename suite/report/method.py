@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from suite import stats
-from suite.lines import numbered_lines
+from suite.lines import numbered_lines, skipped
 from suite.report.text import shown, significant
-from suite.result import Result, ResultError, from_json
-from suite.roofs import Roofs
+from suite.result import Result, from_json
+from suite.roofs import Roofs, newest
 from suite.tables import Table, roofs_table
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +57,24 @@ def timed(device: str, results: Iterable[Result]) -> Timed:
     )
 
 
-def evidence(root: Path | None, roofs: dict[str, Roofs], found: Iterable[Timed]) -> list[Evidence]:
-    """All that is known of each device's clock, devices by name."""
+def evidence(
+    root: Path | None, roofs: Mapping[str, Sequence[Roofs]], found: Iterable[Timed]
+) -> tuple[list[Evidence], list[str]]:
+    """All that is known of each device's clock, devices by name; and a warning for each line that is none."""
     by_device: dict[str, list[Timed]] = {name: [] for name in roofs}
     for entry in found:
         by_device.setdefault(entry.device, []).append(entry)
-    records = []
+    records: list[Evidence] = []
+    warnings: list[str] = []
     for device in sorted(by_device):
-        measured = roofs.get(device)
+        measured = newest(roofs.get(device, ()), None)
         facts = [*_timing_facts(by_device[device])]
         if root is not None:
-            facts += _clock_facts(root / "reports" / "clock" / device)
+            facts += _clock_facts(root / "reports" / "clock" / device, warnings)
         if measured or facts:
             table = roofs_table(measured) if measured else None
             records.append(Evidence(device, measured, table, tuple(facts)))
-    return records
+    return records, warnings
 
 
 def _timing_facts(found: list[Timed]) -> Iterable[tuple[str, str, str]]:
@@ -96,10 +101,12 @@ def _timing_facts(found: list[Timed]) -> Iterable[tuple[str, str, str]]:
         )
 
 
-def _clock_facts(folder: Path) -> list[tuple[str, str, str]]:
+def _clock_facts(folder: Path, warnings: list[str]) -> list[tuple[str, str, str]]:
     """From what `scripts/clock_evidence.py` left in reports/clock."""
     facts = []
-    repeated = [result for result in _results(folder / "repeat.jsonl") if result.latency_ms is not None]
+    repeated = [
+        result for result in _results(folder / "repeat.jsonl", warnings) if result.latency_ms is not None
+    ]
     if len(repeated) > 1:
         medians = [result.latency_ms for result in repeated if result.latency_ms is not None]
         facts.append(
@@ -111,7 +118,7 @@ def _clock_facts(folder: Path) -> list[tuple[str, str, str]]:
                 "every second one after a minute of load",
             )
         )
-    same = [entry for entry in _objects(folder / "same.jsonl") if entry.get("verdict")]
+    same = [entry for entry in _objects(folder / "same.jsonl", warnings) if entry.get("verdict")]
     if same:
         agreed = sum(entry["verdict"] == "SAME" for entry in same)
         facts.append(
@@ -121,7 +128,9 @@ def _clock_facts(folder: Path) -> list[tuple[str, str, str]]:
                 "bench compare, samples in turn",
             )
         )
-    audits = [result for result in _results(folder / "audit.jsonl") if result.audit and result.latency_ms]
+    audits = [
+        result for result in _results(folder / "audit.jsonl", warnings) if result.audit and result.latency_ms
+    ]
     if audits:
         apart = [abs(r.latency_ms / r.audit.latency_ms - 1) for r in audits if r.audit and r.latency_ms]
         shortest = min(r.latency_ms for r in audits if r.latency_ms)
@@ -136,29 +145,26 @@ def _clock_facts(folder: Path) -> list[tuple[str, str, str]]:
     return facts
 
 
-def _results(path: Path) -> list[Result]:
+def _results(path: Path, warnings: list[str]) -> list[Result]:
+    return _read(path, lambda line: from_json(line.decode()), warnings)
+
+
+def _objects(path: Path, warnings: list[str]) -> list[dict[str, Any]]:
+    return _read(path, _object, warnings)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
+
+
+def _read(path: Path, one: Callable[[bytes], T], warnings: list[str]) -> list[T]:
     found = []
-    for line in _lines(path):
+    for number, line in numbered_lines(path) if path.is_file() else ():
         try:
-            found.append(from_json(line))
-        except ResultError:
-            continue
+            found.append(one(line))
+        except (ValueError, RecursionError) as error:
+            warnings.append(skipped(path, number, error))
     return found
-
-
-def _objects(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for line in _lines(path):
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-    return found
-
-
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        return []
-    return [line.decode(errors="replace") for _, line in numbered_lines(path)]

@@ -50,7 +50,7 @@ class Rendered:
 
     index: Path
     warnings: tuple[str, ...]
-    """Lines of results that are no result."""
+    """Lines that are no record of what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def render(
     files += [name for part in parts for name in part.files]
     summaries = [part.summary for part in parts]
     devices = _devices(summaries)
-    proofs = evidence(site.root, dict(site.roofs), [entry for part in parts for entry in part.timed])
+    proofs, skipped = evidence(site.root, site.roofs, [entry for part in parts for entry in part.timed])
     shared = {"root": "", "summaries": summaries, "devices": devices, "reference_card": REFERENCE_CARD}
     latencies = [entry for part in parts for entry in part.latencies]
     choices = {
@@ -103,7 +103,8 @@ def render(
     ]
     _write(out_dir, MANIFEST, json.dumps(sorted(files), indent=0) + "\n")
     _take_away(out_dir, before - set(files))
-    return Rendered(out_dir / "index.html", tuple(line for part in parts for line in part.warnings))
+    warnings = [line for part in parts for line in part.warnings]
+    return Rendered(out_dir / "index.html", (*warnings, *skipped))
 
 
 def problem_pages(site: Site, problem: SiteProblem) -> tuple[ProblemPages, list[Result], list[str]]:
@@ -188,7 +189,7 @@ def _render_problem(site: Site, out_dir: Path, problem: SiteProblem) -> _Part:
         tuple(timed(device.name, device.results) for device in pages.devices if device.name != "cpu"),
         tuple(exports.smaller_is_better([pages])),
         tuple(files),
-        tuple(warnings),
+        (*warnings, *known.warnings),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suite.gpus import RTX_4090, slugify
@@ -10,8 +10,7 @@ from suite.leaderboard import Board, board, latest, on_workload
 from suite.problem import WHOLE_CHECK_TIER
 from suite.report.names import origin, page_names
 from suite.report.site import SiteProblem
-from suite.result import Result
-from suite.roofline import PRECISIONS
+from suite.result import PRECISIONS, Result
 from suite.roofs import Roofs
 from suite.rows import Row
 from suite.solution import Solution
@@ -84,11 +83,13 @@ class ProblemPages:
     """The precision classes of its timed rows, tightest first; none for an exact problem."""
 
 
-def collect(problem: SiteProblem, results: list[Result], roofs: Mapping[str, Roofs]) -> ProblemPages:
+def collect(
+    problem: SiteProblem, results: list[Result], roofs: Mapping[str, Sequence[Roofs]]
+) -> ProblemPages:
     """The records of a problem's pages. All results are of that problem."""
     names = sorted({result.device for result in results}, key=lambda name: (name == "cpu", name))
     newest = latest(results)
-    devices = tuple(_device(problem, newest, name, roofs.get(name)) for name in names)
+    devices = tuple(_device(problem, newest, name, roofs.get(name, ())) for name in names)
     everyone = {result.solution for result in newest} | {solution.name for solution in problem.solutions}
     hrefs = page_names(everyone)
     classes = {row.precision for device in devices for row in device.board.rows if row.cells}
@@ -106,7 +107,7 @@ def collect(problem: SiteProblem, results: list[Result], roofs: Mapping[str, Roo
     )
 
 
-def _device(problem: SiteProblem, newest: list[Result], name: str, roofs: Roofs | None) -> Device:
+def _device(problem: SiteProblem, newest: list[Result], name: str, roofs: Sequence[Roofs]) -> Device:
     standing = board(newest, name, problem.bench_workloads, roofs)
     return Device(
         board=standing,

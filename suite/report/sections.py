@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.analysis.inspection import Inspection
-from suite.analysis.kept import read_kept
+from suite.analysis.kept import path_of, read_kept
 from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
 from suite.gpus import RTX_4090
 from suite.problem import Problem
@@ -51,16 +51,26 @@ class Stored:
     problem: str
     profiles: Mapping[str, list[Profile]] = field(default_factory=dict)
     """By device."""
+    warnings: tuple[str, ...] = ()
+    """One for each line that is no profile and each inspection that cannot be read."""
 
 
 def stored(root: Path | None, pages: ProblemPages) -> Stored:
-    """What is there; lines that are no profile are left out."""
+    """What is there and can be read."""
     if root is None:
         return Stored(None, pages.problem.name)
     folder = root / "reports" / "profiles"
     devices = {device.name for device in pages.devices} | {REFERENCE_CARD}
-    profiles = {name: read(folder, name, pages.problem.name)[0] for name in sorted(devices)}
-    return Stored(root, pages.problem.name, profiles)
+    profiles: dict[str, list[Profile]] = {}
+    warnings: list[str] = []
+    for name in sorted(devices):
+        profiles[name], skipped = read(folder, name, pages.problem.name)
+        warnings += skipped
+    for page in pages.solutions:
+        path = path_of(root, RTX_4090, page.sha256)
+        if path.is_file() and inspection_of(root, page) is None:
+            warnings.append(f"{path}: skipped, no inspection that this version reads (bench inspect --keep)")
+    return Stored(root, pages.problem.name, profiles, tuple(warnings))
 
 
 def inspection_of(root: Path | None, page: SolutionPage) -> tuple[Inspection, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +39,8 @@ class Site:
     """Folders of results as `suite.store` reads them."""
     root: Path | None = None
     """The checkout with the kept inspections and the clock's evidence, if there is one."""
-    roofs: Mapping[str, Roofs] = field(default_factory=dict)
-    """The newest measured roofs of each device that has some."""
+    roofs: Mapping[str, Sequence[Roofs]] = field(default_factory=dict)
+    """The measured roofs of each device that has some, of all its boards."""
 
 
 def read_site(
@@ -57,14 +57,14 @@ def read_site(
     problems = sorted(find_problems(root), key=lambda problem: problem.name)
     folders = (root / "reports" / "results", *more_results)
     devices = sorted({path.name for folder in folders for path in folder.glob("*") if path.is_dir()})
-    measured: dict[str, Roofs] = {}
+    measured: dict[str, Sequence[Roofs]] = {}
     warnings: list[str] = []
     for device in devices:
         if _is_plain(device):
             records, found = roofs.read(root / "reports" / "roofs", device)
             warnings += found
             if records:
-                measured[device] = max(records, key=lambda record: record.created)
+                measured[device] = records
     taken = tuple(_site_problem(root, problem) for problem in problems if only in (None, problem.name))
     return Site(taken, folders, root, measured), warnings
 

@@ -11,7 +11,7 @@ from suite.analysis.inspection import Inspection, LaunchReport
 from suite.counters import DRAM, SM
 from suite.gpus import GpuSpec
 from suite.profile import Profile
-from suite.result import Result
+from suite.result import PRECISIONS, Result
 from suite.stages.source import Kernel, Source
 
 
@@ -76,7 +76,7 @@ class Evidence:
             if result.precision is not None:
                 return result.precision
         opcodes = [op for r in self.launches if r.built for op in r.built.sass.tensor_cores]
-        for precision in reversed(roofline.PRECISIONS):
+        for precision in reversed(PRECISIONS):
             if any(precision.upper() in opcode.split(".") for opcode in opcodes):
                 return precision
         work = self.inspection.work

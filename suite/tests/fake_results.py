@@ -1,5 +1,6 @@
 """Small, valid results for tests; every field can be set by its name."""
 
+import dataclasses
 from typing import Any
 
 from suite.gpus import slugify
@@ -22,6 +23,11 @@ def fake_environment(gpu: str | None = H200, sm_count: int | None = 132) -> Envi
         python="3.11.2",
         platform="Linux-6.1-x86_64",
     )
+
+
+def on_board(board: str) -> Environment:
+    """That of one H200."""
+    return dataclasses.replace(fake_environment(), board=board)
 
 
 def fake_result(

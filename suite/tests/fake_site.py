@@ -18,7 +18,7 @@ def fake_site(
     folder: Path,
     results: Iterable[Result],
     problems: Iterable[SiteProblem] = (),
-    roofs: dict[str, Roofs] | None = None,
+    roofs: dict[str, list[Roofs]] | None = None,
 ) -> Site:
     """A site with these results on disk; without `problems`, one argmin of two workloads."""
     root = folder / "results"

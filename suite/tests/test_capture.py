@@ -226,17 +226,31 @@ def test_a_solution_sees_nothing_of_the_checkout_and_has_no_network(follow):
     assert seen.failure.endswith("checkout False, 0 routes")
 
 
+# A child's own descriptors are whatever numbers were free in the process that started it.
+PIPES = """
+import fcntl, stat
+pipes = []
+for fd in range(3, 4096):
+    try:
+        writes = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+    except OSError:
+        continue
+    if writes and stat.S_ISFIFO(os.fstat(fd).st_mode):
+        pipes.append(fd)
+assert pipes, "no pipe to write into"
+"""
+
+
 def test_a_solution_that_writes_into_the_pipe_gets_nothing_but_its_own_failure(follow):
-    seen = follow("""
-        for fd in range(3, 20):
-            try:
-                os.write(fd, b'{"kind": "work", "bytes_moved": 1, "flops": 0, "classes": [], ')
-                os.write(fd, b'"inputs": []}\\n')
-                os.write(fd, b'\\x1b[2J{"kind": "launches"')
-            except OSError:
-                pass
-        os._exit(0)
-    """)
+    seen = follow(
+        PIPES
+        + """
+for fd in pipes:
+    os.write(fd, b'{"kind": "work", "bytes_moved": 1, "flops": 0, "classes": [], "inputs": []}\\n')
+    os.write(fd, b'\\x1b[2J{"kind": "launches"')
+os._exit(0)
+"""
+    )
     assert seen.failure is not None
     assert seen.work.bytes_moved == 4 * 65536 * 4096 + 8 * 65536
     assert not seen.fits
@@ -244,14 +258,14 @@ def test_a_solution_that_writes_into_the_pipe_gets_nothing_but_its_own_failure(f
 
 def test_endless_output_is_cut(monkeypatch, follow):
     monkeypatch.setattr(child, "MAX_BYTES", 1 << 20)
-    seen = follow("""
-        for fd in range(3, 200):
-            try:
-                while True:
-                    os.write(fd, b"a" * 65536)
-            except OSError:
-                pass
-    """)
+    seen = follow(
+        PIPES
+        + """
+while True:
+    for fd in pipes:
+        os.write(fd, b"a" * 65536)
+"""
+    )
     assert seen.failure == f"the process that ran the solution said over {1 << 20} bytes"
 
 

@@ -284,9 +284,18 @@ def test_ctrl_c_keeps_what_it_had(root, monkeypatch):
     assert recorded(root) == ["reference", "tests_right"]
 
 
-def test_no_save_leaves_the_results_alone(root):
-    assert bench(*RUN, "--no-save").exit_code == 0
-    assert not (root / "reports").exists()
+@pytest.mark.parametrize("words", [["--no-save"], []])
+def test_no_save_leaves_the_checkout_alone(root, monkeypatch, words):
+    saved = []
+
+    def run(root, problem, solutions, options, on_progress):
+        saved.append(options.save_logs)
+        return fake_run({})(root, problem, solutions, options, on_progress)
+
+    monkeypatch.setattr(judging, "run", run)
+    assert bench(*RUN, *words).exit_code == 0
+    assert saved == [not words]
+    assert (root / "reports").exists() == (not words)
 
 
 def test_a_second_run_is_appended(root):
@@ -573,9 +582,11 @@ def test_a_real_run_reports_and_records_the_same(real):
 
 
 def test_a_real_run_says_what_it_does_on_standard_error(real):
+    (logs,) = (real[0] / "reports" / "logs").iterdir()
     assert real[1].stderr.splitlines() == [
         NO_GPU,
         "judging reference",
         "judging tests_right",
         "judging tests_wrong",
+        f"what failed solutions printed: reports/logs/{logs.name}",
     ]

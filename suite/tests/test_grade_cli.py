@@ -12,7 +12,7 @@ from suite.gpus import RTX_4090
 from suite.solution import read_solution
 from suite.tests.fake_evidence import evidence, fake_profile, kernel_profile, launch
 from suite.tests.fake_results import fake_result
-from suite.tests.test_stages import KERNEL
+from suite.tests.stage_cases import KERNEL
 from suite.tests.wrong_solutions import RIGHT
 
 STAGES = ("baseline", "grid_stage", "block_stage", "final")

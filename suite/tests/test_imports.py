@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from suite.analysis import process as inspecting
+from suite.kernelbench import process as deriving
+
 ROOT = Path(__file__).parents[2]
 # Lowest first: a module imports from lower layers or from its own package, and a new one needs a place here.
 # Of two entries that fit a module the longer one counts.
@@ -25,6 +28,7 @@ LAYERS = (
         "judge.plan",
         "judge.sandbox",
         "lines",
+        "logs",
         "machine",
         "names",
         "result",
@@ -131,6 +135,23 @@ def layer_of(module: str) -> int:
 def package_of(module: str) -> str:
     """`suite.judge` for a module in it; the module itself for one directly in the suite."""
     return ".".join(module.split(".")[:2])
+
+
+@pytest.mark.parametrize(
+    ("child", "needed"),
+    [("suite.analysis.child", inspecting.NEEDED), ("suite.kernelbench.child", deriving.NEEDED)],
+)
+def test_a_confined_child_finds_all_that_it_imports(child, needed):
+    """It sees a copy of parts of the suite alone."""
+    waiting, seen = [name for name in TREES if name.startswith(child)], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += [other for other in ANYWHERE[name] if other in TREES]
+    copied = tuple(f"suite/{name}".removesuffix(".py") for name in needed)
+    missing = {name for name in seen if not FILES[name].startswith(copied)}
+    assert missing == set()
 
 
 def test_the_sources_were_found():

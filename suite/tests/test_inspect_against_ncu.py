@@ -12,7 +12,7 @@ import pytest
 from suite.counters import DYNAMIC_SMEM, GRID, REGISTERS, STATIC_SMEM
 from suite.judge.ncu import NcuLaunch
 from suite.tests.fake_evidence import evidence, launch
-from suite.tests.test_stages import KERNEL
+from suite.tests.stage_cases import KERNEL
 
 PATH = Path(__file__).parents[2] / "scripts" / "inspect_against_ncu.py"
 

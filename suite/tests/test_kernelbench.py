@@ -10,9 +10,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from suite import child
 from suite.cli import main
 from suite.evaluation import Evaluated
 from suite.evaluator import Evaluator, divided
+from suite.judge import sandbox
 from suite.kernelbench import folder as folders
 from suite.kernelbench.child.derive import derive
 from suite.kernelbench.child.trials import alike
@@ -137,6 +139,39 @@ def test_import_and_run_take_a_file_and_say_what_they_do(tmp_path: Path) -> None
         assert judged.exit_code == 0, judged.output
 
 
+@pytest.mark.skipif(sandbox.available() is not None, reason=f"no sandbox here: {sandbox.available()}")
+def test_a_file_sees_nothing_of_the_checkout_and_has_no_network_while_it_is_derived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = str(Path(__file__).resolve())
+    look = f"""
+import os
+routes = open("/proc/self/net/route").read().count("\\n") - 1
+raise RuntimeError(f"checkout {{os.path.exists({here!r})}}, {{routes}} routes, {{os.environ.get('USER')}}")
+"""
+    path = write(tmp_path, look + (FILES / "problems" / "one_input.py").read_text())
+    monkeypatch.setenv("USER", "ada")
+    with pytest.raises(SourceError) as refused:
+        problem_of(tmp_path, path, lambda _text: None)
+    assert str(refused.value).endswith("checkout False, 0 routes, None")
+
+
+def test_where_nothing_confines_a_file_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_lines(*_arguments: Any, confinement: Any, **_more: Any) -> Any:
+        assert confinement is None
+        raise child.ChildError("was not started")
+
+    monkeypatch.setattr(sandbox.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(child, "lines", no_lines)
+    said: list[str] = []
+    with pytest.raises(SourceError, match=r"the process that ran it was not started$"):
+        problem_of(tmp_path, FILES / "problems" / "one_input.py", said.append)
+    assert said == [
+        "sandbox: none (bubblewrap is not installed (apt-get install bubblewrap)); "
+        "it runs as a plain process of your user"
+    ]
+
+
 def test_a_scale_is_for_files_alone(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_root)
     refused = CliRunner().invoke(main, ["run", "--problem", "row_argmin", "--scale", "1/2"])
@@ -146,6 +181,21 @@ def test_a_scale_is_for_files_alone(tiny_root: Path, monkeypatch: pytest.MonkeyP
     )
     wrong = CliRunner().invoke(main, ["run", "--problem", "row_argmin", "--scale", "4"])
     assert "a scale is a number between 0 and 1 such as 1/4, found '4'" in wrong.output
+
+
+@pytest.mark.parametrize(
+    "words", [["grade"], ["submit", "x.py", "--author", "ada"], ["report", "--format", "csv"]]
+)
+def test_what_is_kept_here_is_of_the_checkout_s_own_problems(
+    tiny_root: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tiny_root)
+    file = str(FILES / "problems" / "one_input.py")
+    refused = CliRunner().invoke(main, [*words, "--problem", file])
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"Error: {file} is no problem of this checkout" in refused.stderr
+    assert not (tiny_root / "reports").exists()
+    assert "--scale" not in CliRunner().invoke(main, [words[0], "--help"]).stdout
 
 
 def write(folder: Path, text: str) -> Path:

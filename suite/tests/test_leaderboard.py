@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from suite.leaderboard import board, latest, on_workload
 from suite.result import Status
-from suite.tests.fake_results import RTX_4090, fake_result
+from suite.tests.fake_results import RTX_4090, fake_environment, fake_result, on_board
 
 H200 = "nvidia-h200"
 TWO = ("seed", "last_dim")
@@ -324,6 +324,36 @@ class TestDevices:
         assert standing.notes == (
             "No datasheet peaks for NVIDIA H200 (16 SMs): fractions are unknown, rows are ranked by latency.",
         )
+
+    def test_rows_of_several_boards_are_named_and_said(self):
+        """Among the rows is one timed on two of them, and one that was recorded before boards were."""
+        results = [
+            *both("final", 2.0, 4.0, environment=on_board("a" * 8)),
+            fake_result("mine", "seed", 3.0, environment=on_board("a" * 8), flags=("noisy",)),
+            fake_result("mine", "last_dim", 3.0, environment=on_board("b" * 8)),
+            *both("old", 4.0, 4.0),
+        ]
+        standing = board(results, H200, TWO)
+        assert {row.solution: row.flags for row in standing.rows} == {
+            "final": ("board-aaaaaaaa",),
+            "mine": ("noisy", "board-aaaaaaaa", "board-bbbbbbbb"),
+            "old": ("board-unknown",),
+        }
+        assert standing.notes == (
+            "Timed on several boards of this card (aaaaaaaa, bbbbbbbb, unknown), which may differ by a few "
+            "per cent: a smaller lead over a row of another board may be the board's. Flags name each row's; "
+            "`bench compare` times two solutions on one.",
+        )
+
+    @pytest.mark.parametrize("names", [("a" * 8, "a" * 8), (None, None)])
+    def test_rows_of_one_board_need_no_names(self, names):
+        results = [
+            fake_result(f"s{place}", environment=on_board(name) if name else fake_environment())
+            for place, name in enumerate(names)
+        ]
+        standing = board(results, H200, TWO)
+        assert [row.flags for row in standing.rows] == [(), ()]
+        assert standing.notes == ()
 
     def test_on_an_rtx_4090_both_fractions_agree(self):
         (row,) = board(

@@ -1,3 +1,4 @@
+import hashlib
 import sys
 from types import SimpleNamespace
 
@@ -7,7 +8,15 @@ from suite import doctor
 from suite.doctor import examine
 from suite.finding import Finding
 from suite.gpu_findings import condition_findings
-from suite.machine import GpuCondition, GpuState, gpu_conditions, gpu_states, has_gpu, used_memory_mb
+from suite.machine import (
+    GpuCondition,
+    GpuState,
+    board_of,
+    gpu_conditions,
+    gpu_states,
+    has_gpu,
+    used_memory_mb,
+)
 from suite.tests.fake_nvml import IDLE_H200, UNSUPPORTED, install
 
 HEALTHY = [
@@ -283,3 +292,9 @@ def test_bubblewrap_that_is_absent_or_broken(system, tmp_path):
 def test_every_finding_that_is_not_ok_says_what_to_do(system):
     found = system({"nvmlDeviceGetMigMode": [1, 1], "nvmlDeviceGetClockInfo": UNSUPPORTED})
     assert all(bool(finding.remedy) == (finding.state != "ok") for finding in found.values())
+
+
+def test_a_board_s_name_is_short_and_the_same_for_torch_and_nvml():
+    uuid = "0f4d1a2b-1111-2222-3333-444455556666"
+    assert board_of(f"GPU-{uuid}") == board_of(uuid) == hashlib.sha256(uuid.encode()).hexdigest()[:8]
+    assert board_of(uuid) != board_of("1" + uuid[1:])

@@ -25,6 +25,12 @@ def test_a_profile_survives_json():
         ({"kernels": []}, "source 'ncu' with 0 kernels"),
         ({"kernels": [], "source": "kernel_timestamps"}, "a profile without counters needs a reason"),
         ({"kernels": [{"kernel": "k"}]}, "kernels: key 'grid' is missing"),
+        ({"created": ""}, "created: expected UTC in ISO 8601, found ''"),
+        ({"axes": [1]}, "axes: expected a JSON object, found a list"),
+        (
+            {"kernels": [json.loads(to_json(fake_profile(kernel_profile())))["kernels"][0] | {"time_ms": 0}]},
+            "kernels: expected at least one launch of each, and a time above 0",
+        ),
     ],
 )
 def test_lines_that_are_no_profile(change, message):

@@ -22,7 +22,7 @@ from suite.stages.prompt import Repair, compose, metrics_of, to_json, to_markdow
 from suite.stages.stage import BLOCK, GRID, MICRO
 from suite.tests.fake_evidence import evidence, fake_profile, kernel_profile, launch
 from suite.tests.fake_results import fake_result
-from suite.tests.test_stages import KERNEL
+from suite.tests.stage_cases import KERNEL
 from suite.tests.wrong_solutions import RIGHT
 
 H200 = by_slug("h200")
@@ -253,3 +253,17 @@ def test_a_profile_by_hand_and_a_mistake_in_it(root):
     outcome = bench("--profile", str(path))
     assert outcome.exit_code == 2
     assert outcome.stderr.splitlines()[-1] == f"Error: {path}: 'k' is no object of metrics and numbers"
+
+
+def test_recorded_lines_that_are_none_are_named(tmp_path, capsys):
+    paths = [
+        tmp_path / "reports" / "results" / "nvidia-h200" / "argmin.jsonl",
+        tmp_path / "reports" / "profiles" / "nvidia-h200" / "argmin.jsonl",
+    ]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text("torn\n")
+    records = recorded.records_on(tmp_path, Problem("argmin", tmp_path), H200)
+    assert (records.results, records.profiles) == ([], [])
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":1: ")[0] for line in said] == [f"warning: {path}" for path in paths]

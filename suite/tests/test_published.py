@@ -37,10 +37,13 @@ def test_a_folder_without_any(tmp_path):
     [
         ({"gpu": "rtx-9090"}, "gpu must be a card that we have a datasheet of, found 'rtx-9090'"),
         ({"figures": []}, "figures must hold at least one"),
-        ({"source": None}, "source must be text, found None"),
+        ({"source": None}, "source: expected text, found null"),
         ({"extra": 1}, "unknown key 'extra'"),
         ({"figures": [{"solution": "x", "latency_ms": 0}]}, "latency_ms must be positive, found 0"),
-        ({"figures": [{"solution": "x", "latency_ms": True}]}, "latency_ms must be a number, found True"),
+        (
+            {"figures": [{"solution": "x", "latency_ms": True}]},
+            "figures.latency_ms: expected a number, found True",
+        ),
         ({"figures": [{"solution": "", "latency_ms": 1}]}, "solution must be a name, found ''"),
     ],
 )
@@ -51,5 +54,5 @@ def test_what_is_not_due_is_named(tmp_path, changes, message):
 
 def test_a_file_that_is_no_object(tmp_path):
     (tmp_path / "published.json").write_text("[]")
-    with pytest.raises(ProblemFolderError, match=r"published\.json: expected a JSON object, found list"):
+    with pytest.raises(ProblemFolderError, match=r"published\.json: expected a JSON object, found a list"):
         read_published(tmp_path)

@@ -104,8 +104,12 @@ def test_the_json_holds_the_recorded_samples_and_the_machine(checkout: Path) -> 
     record(checkout, results_of(checkout, samples_ms=(9.0, 9.0), created="2025-12-31T00:00:00+00:00"))
     record(checkout, results_of(checkout, clocks=clocks))
     record(checkout, results_of(checkout, "other"))
+    odd = checkout / "reports" / "results" / "nvidia-h100" / "row_argmin.jsonl"
+    odd.parent.mkdir()
+    odd.write_text("torn\n")
     done = run_pytest(checkout, "--from-results", "--benchmark-json", "out.json")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"warning: {odd}:1: skipped, not JSON" in done.stdout
     found = benchmarks(checkout / "out.json")
     assert sorted(found) == sorted(
         f"{problem}-{workload}-{solution}"

@@ -22,7 +22,7 @@ def both(solution, seed_ms, last_dim_ms, **fields):
 
 
 def collected(*results, roofs=True, **fields):
-    return collect(problem(**fields), list(results), {"nvidia-h200": fake_roofs()} if roofs else {})
+    return collect(problem(**fields), list(results), {"nvidia-h200": [fake_roofs()]} if roofs else {})
 
 
 def parsed(pages):

@@ -32,11 +32,14 @@ def both(solution, seed_ms, last_dim_ms, **fields):
 
 def exact():
     return board(
-        [*both("final", 2.5, 2.5), *both("baseline", 8.0, 4.0), fake_result("mine")], H200, TWO, fake_roofs()
+        [*both("final", 2.5, 2.5), *both("baseline", 8.0, 4.0), fake_result("mine")],
+        H200,
+        TWO,
+        [fake_roofs()],
     )
 
 
-def product(roofs=None):
+def product(*roofs):
     results = [
         *both("reference", 4.0, 4.0, precision="fp32", **FLOPS),
         *both("baseline", 8.0, 8.0, precision="tf32", **FLOPS),

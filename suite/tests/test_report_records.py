@@ -80,7 +80,7 @@ class TestRecords:
 class TestViews:
     def test_the_values_of_a_row(self):
         results = both("final", 2.5, 2.5)
-        roofs = {H200: fake_roofs()}
+        roofs = {H200: [fake_roofs()]}
         (row,) = collected(results, roofs).devices[0].board.rows
         # Half an interval of 0.01 on each of two workloads: 0.01 / sqrt(2) on their mean.
         *known, low, high = values_of(row, [])
@@ -234,7 +234,7 @@ def test_the_summary_for_the_index():
         *both("baseline", 8.0, 4.0),
         fake_result("bad", status=Status.TIMEOUT),
     ]
-    pages = collected(results, {H200: fake_roofs()}, published=PUBLISHED)
+    pages = collected(results, {H200: [fake_roofs()]}, published=PUBLISHED)
     views = [device_view(pages, pages.devices[0], ())]
     summary = summarize(pages, views, reference_card(None, pages))
     panel, reference = summary.panels
@@ -260,7 +260,7 @@ class TestMethod:
     def test_figures_of_the_clock_come_from_the_results(self):
         timing = Timing("events", 0, 0.0012, 3)
         results = [fake_result(timing=timing, half_width_ms=0.002), fake_result("other", half_width_ms=0.02)]
-        (entry,) = evidence(None, {}, [timed(H200, results)])
+        ((entry,), _) = evidence(None, {}, [timed(H200, results)])
         assert entry.facts == (
             ("empty event pair", "1.20 us", "median over 1 results; subtracted from every sample"),
             ("95 % interval of a median", "± 0.55%, at most ± 1.00%", "over 2 results"),
@@ -277,13 +277,14 @@ class TestMethod:
         (folder / "same.jsonl").write_text('{"verdict": "SAME"}\n{"verdict": "FASTER"}\nnot JSON\n')
         audited = fake_result(latency_ms=0.02, half_width_ms=0.001, audit=Audit("ncu", 0.0202, 5))
         (folder / "audit.jsonl").write_text(to_json(audited) + "\n")
-        (entry,) = evidence(tmp_path, {H200: fake_roofs()}, [])
+        ((entry,), (warning,)) = evidence(tmp_path, {H200: [fake_roofs()]}, [])
         assert [fact[:2] for fact in entry.facts] == [
             ("3 measurements of one kernel", "within 0.20%"),
             ("a kernel compared with itself", "1 of 2 SAME"),
             ("against a second clock", "1.0% apart (median), at most 1.0%"),
         ]
         assert entry.roofs_table.rows[0][:2] == ("read", "4500")
+        assert warning.startswith(f"{folder / 'same.jsonl'}:3: skipped, ")
 
     def test_a_device_of_which_nothing_is_known_is_left_out(self):
-        assert evidence(None, {}, [timed("cpu", [])]) == []
+        assert evidence(None, {}, [timed("cpu", [])]) == ([], [])

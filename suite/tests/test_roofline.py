@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from suite import roofline
 from suite.gpus import GPUS, RTX_4090, by_slug
+from suite.result import PRECISIONS
 
 H200 = by_slug("h200")
 # The seed workloads, from the shapes: what is read once plus what is written once.
@@ -53,7 +54,7 @@ def test_the_floor_uses_the_fastest_unit_and_not_the_class():
     bytes_moved=st.integers(1, 10**12),
     flops=st.integers(0, 10**15),
     gpu=st.sampled_from(GPUS),
-    precision=st.sampled_from(roofline.PRECISIONS),
+    precision=st.sampled_from(PRECISIONS),
 )
 def test_no_speed_of_light_is_below_the_floor(bytes_moved, flops, gpu, precision):
     light_ms = roofline.speed_of_light_ms(bytes_moved, flops, gpu, precision)

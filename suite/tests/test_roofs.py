@@ -10,12 +10,14 @@ from suite import cli, roofs
 from suite.calibration import PROBES, CalibrationError, calibrate
 from suite.cli import machine_verbs
 from suite.leaderboard import board
-from suite.roofs import RoofsError, from_json, latest, read, to_json
+from suite.machine import board_of, gpu_states
+from suite.roofs import RoofsError, from_json, newest, read, to_json
 from suite.tables import board_tables, roofs_table
-from suite.tests.fake_results import fake_result
+from suite.tests.fake_results import fake_result, on_board
 from suite.tests.fake_roofs import FLOPS, GB, fake_roofs, probe
 
 H200 = "nvidia-h200"
+ONE, OTHER = "a" * 8, "b" * 8
 
 
 def changed(**values):
@@ -72,7 +74,7 @@ class TestRecord:
 
 
 class TestJson:
-    @pytest.mark.parametrize("record", [fake_roofs(), fake_roofs(tf32=None, driver=None)])
+    @pytest.mark.parametrize("record", [fake_roofs(), fake_roofs(tf32=None, driver=None, board=ONE)])
     def test_round_trip(self, record):
         line = to_json(record)
         assert line.startswith('{"schema": 1, "device": "nvidia-h200"')
@@ -83,21 +85,29 @@ class TestJson:
         ("line", "message"),
         [
             ("{", "^not JSON: "),
-            ("[]", "^expected a JSON object, found list$"),
-            ("{}", "^expected schema 1, found None$"),
+            ("[]", "^expected a JSON object, found a list$"),
+            ("{}", "^expected schema 1, found null$"),
             (changed(schema=2), "^expected schema 1, found 2$"),
             (changed(gpu=...), "^key 'gpu' is missing$"),
             (changed(l2=60), "^unknown key 'l2'$"),
+            (changed(board="GPU-1"), "^board: expected 8 hexadecimal digits, found 'GPU-1'$"),
+            (changed(created="now"), "^created: expected UTC in ISO 8601, found 'now'$"),
             (changed(read=None), "^read: expected a JSON object, found null$"),
-            (changed(read=[1]), "^read: expected a JSON object, found list$"),
+            (changed(read=[1]), "^read: expected a JSON object, found a list$"),
             (changed(read={"work": 1}), "^read: key 'samples_ms' is missing$"),
             (to_json(fake_roofs()).replace("2.0", "NaN", 1), "^not JSON: NaN$"),
-            (to_json(fake_roofs()).replace("[2.0,", '["2",', 1), "'>' not supported"),
+            (
+                to_json(fake_roofs()).replace("[2.0,", '["2",', 1),
+                "^read.samples_ms: expected a number, found '2'$",
+            ),
         ],
     )
     def test_what_is_no_record_is_refused(self, line, message):
         with pytest.raises(RoofsError, match=message):
             from_json(line)
+
+    def test_a_record_older_than_boards_names_none(self):
+        assert from_json(changed(board=...)).board is None
 
 
 class TestFile:
@@ -107,18 +117,18 @@ class TestFile:
             path = roofs.append(tmp_path / "roofs", record)
         assert path == tmp_path / "roofs" / "nvidia-h200.jsonl"
         assert read(tmp_path / "roofs", H200) == (days, [])
-        assert latest(tmp_path / "roofs", H200).driver == "d3"
+        assert newest(days, None).driver == "d3"
 
     def test_of_two_in_one_second_the_later_line_is_newer(self, tmp_path):
         for driver in ("first", "second"):
             roofs.append(tmp_path, fake_roofs(driver=driver))
-        assert latest(tmp_path, H200).driver == "second"
+        assert newest(read(tmp_path, H200)[0], None).driver == "second"
 
     def test_cards_stand_apart_and_most_have_none(self, tmp_path):
         roofs.append(tmp_path, fake_roofs(device="nvidia-l4"))
-        assert latest(tmp_path, H200) is None
-        assert latest(tmp_path / "missing", "cpu") is None
-        assert latest(tmp_path, "nvidia-l4").device == "nvidia-l4"
+        assert newest(read(tmp_path, H200)[0], None) is None
+        assert read(tmp_path / "missing", "cpu") == ([], [])
+        assert newest(read(tmp_path, "nvidia-l4")[0], None).device == "nvidia-l4"
 
     def test_lines_that_are_no_record_are_skipped_with_a_warning(self, tmp_path):
         path = roofs.append(tmp_path, fake_roofs())
@@ -139,7 +149,7 @@ class TestFile:
 class TestBoard:
     def test_a_row_stands_against_the_measured_roof(self):
         # 9.6 GB take 2.1333 ms at the 4500 GB/s that were measured.
-        standing = board([fake_result(latency_ms=2.5)], H200, ("seed",), fake_roofs())
+        standing = board([fake_result(latency_ms=2.5)], H200, ("seed",), [fake_roofs()])
         (row,) = standing.rows
         assert row.fraction_of_measured_roof == pytest.approx(9.6 / 4.5 / 2.5)
         assert row.cells[0].fraction_of_measured_roof == row.fraction_of_measured_roof
@@ -148,7 +158,7 @@ class TestBoard:
 
     def test_the_mean_over_workloads_is_geometric(self):
         results = [fake_result(latency_ms=2.5), fake_result(workload="last_dim", latency_ms=10.0)]
-        (row,) = board(results, H200, ("seed", "last_dim"), fake_roofs()).rows
+        (row,) = board(results, H200, ("seed", "last_dim"), [fake_roofs()]).rows
         assert row.fraction_of_measured_roof == pytest.approx(9.6 / 4.5 / 5.0)
 
     def test_a_product_is_held_against_the_rate_of_its_class(self):
@@ -157,35 +167,63 @@ class TestBoard:
             fake_result("exact", latency_ms=25.0, precision="fp32", **fields),
             fake_result("fast", latency_ms=5.0, precision="tf32", **fields),
         ]
-        rows = board(results, H200, ("seed",), fake_roofs()).rows
+        rows = board(results, H200, ("seed",), [fake_roofs()]).rows
         assert [row.fraction_of_measured_roof for row in rows] == pytest.approx([0.8, 0.5])
-        rows = board(results, H200, ("seed",), fake_roofs(tf32=None)).rows
+        rows = board(results, H200, ("seed",), [fake_roofs(tf32=None)]).rows
         assert [row.fraction_of_measured_roof for row in rows] == [pytest.approx(0.8), None]
 
     def test_without_roofs_or_bytes_there_is_no_fraction(self):
         (row,) = board([fake_result()], H200, ("seed",)).rows
         assert row.fraction_of_measured_roof is None
-        (row,) = board([fake_result(bytes_moved=None)], H200, ("seed",), fake_roofs()).rows
+        (row,) = board([fake_result(bytes_moved=None)], H200, ("seed",), [fake_roofs()]).rows
         assert row.fraction_of_measured_roof is None
 
     @pytest.mark.parametrize("other", [{"device": "nvidia-l4"}, {"sm_count": 16}])
     def test_the_roofs_of_another_card_or_slice_are_left_aside(self, other):
-        standing = board([fake_result()], H200, ("seed",), fake_roofs(**other))
+        standing = board([fake_result()], H200, ("seed",), [fake_roofs(**other)])
         assert standing.roofs is None
         assert standing.rows[0].fraction_of_measured_roof is None
 
     def test_a_card_without_a_datasheet_has_its_own_roof(self):
         card = {"gpu": "NVIDIA L40", "sm_count": 142}
         own = fake_roofs(device="nvidia-l40", gpu="NVIDIA L40", sm_count=142)
-        (row,) = board([fake_result(latency_ms=2.5, **card)], "nvidia-l40", ("seed",), own).rows
+        (row,) = board([fake_result(latency_ms=2.5, **card)], "nvidia-l40", ("seed",), [own]).rows
         assert (row.fraction_of_peak, row.fraction_of_measured_roof) == (None, pytest.approx(9.6 / 4.5 / 2.5))
 
     def test_it_is_a_column_of_the_terminal_table(self):
-        standing = board([fake_result(latency_ms=2.5)], H200, ("seed",), fake_roofs())
+        standing = board([fake_result(latency_ms=2.5)], H200, ("seed",), [fake_roofs()])
         ((_, table),) = board_tables(standing)
         assert table.rows[0][table.headers.index("of measured roof")] == "85.3%"
         ((_, table),) = board_tables(board([fake_result(latency_ms=2.5)], H200, ("seed",)))
         assert "of measured roof" not in table.headers
+
+    def test_each_result_stands_against_the_roof_of_its_own_board(self):
+        """9.6 GB take 2.1333 ms at 4500 GB/s, 2 ms at 4800; the third board has the newest of the model."""
+        measured = [
+            fake_roofs(board=ONE, created="2026-01-01T00:00:00+00:00"),
+            fake_roofs(board=OTHER, created="2026-01-02T00:00:00+00:00", read=probe(int(9.6 * GB), 2.0)),
+        ]
+        results = [
+            fake_result(name, latency_ms=2.5, environment=on_board(name)) for name in (ONE, OTHER, "c" * 8)
+        ]
+        standing = board(results, H200, ("seed",), measured)
+        assert {row.solution: row.fraction_of_measured_roof for row in standing.rows} == {
+            ONE: pytest.approx(9.6 / 4.5 / 2.5),
+            OTHER: pytest.approx(0.8),
+            "c" * 8: pytest.approx(0.8),
+        }
+        (alone,) = board([fake_result(latency_ms=2.5)], H200, ("seed",), measured).rows
+        assert alone.fraction_of_measured_roof == pytest.approx(0.8)
+
+    def test_a_roof_of_another_board_is_named(self):
+        results = [fake_result(environment=on_board(ONE))]
+        standing = board(results, H200, ("seed",), [fake_roofs(board=OTHER)])
+        assert standing.notes == (
+            f"The measured roof is of another board of this card ({OTHER}); "
+            "`bench calibrate` measures that of this one.",
+        )
+        assert board(results, H200, ("seed",), [fake_roofs(board=ONE)]).notes == ()
+        assert board(results, H200, ("seed",), [fake_roofs()]).notes == ()
 
 
 class TestTable:
@@ -257,15 +295,15 @@ class TestCalibrate:
     def test_records_and_shows(self, monkeypatch, tiny_root, option):
         monkeypatch.chdir(tiny_root)
         monkeypatch.setattr(machine_verbs, "has_gpu", lambda: True)
-        monkeypatch.setattr(machine_verbs, "calibrate", lambda _note: fake_roofs())
+        monkeypatch.setattr(machine_verbs, "calibrate", lambda _note: fake_roofs(board=ONE))
         outcome = CliRunner().invoke(cli.main, ["calibrate", *option])
         assert outcome.exit_code == 0
         assert outcome.stderr == "recorded: reports/roofs/nvidia-h200.jsonl\n"
-        assert latest(tiny_root / "reports" / "roofs", H200) == fake_roofs()
+        assert read(tiny_root / "reports" / "roofs", H200) == ([fake_roofs(board=ONE)], [])
         if option:
-            assert from_json(outcome.stdout) == fake_roofs()
+            assert from_json(outcome.stdout) == fake_roofs(board=ONE)
         else:
-            assert "NVIDIA H200, driver 580.95.05" in outcome.stdout
+            assert "NVIDIA H200, board aaaaaaaa, driver 580.95.05" in outcome.stdout
             assert "93.8%" in outcome.stdout
 
 
@@ -287,6 +325,7 @@ assert x.unique().numel() == x.numel()
 @pytest.mark.gpu
 def test_the_roofs_of_this_card():
     measured = calibrate(lambda _text: None)
+    assert measured.board in {board_of(state.uuid) for state in gpu_states()}
     assert measured.read_gb_per_s > 0
     assert measured.fp32_tflops > 0
     if measured.gpu == "NVIDIA H200":

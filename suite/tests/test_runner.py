@@ -5,6 +5,8 @@ import dataclasses
 import hashlib
 import json
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -155,7 +157,7 @@ def judged(tiny_root, problem, monkeypatch):
     """A function that runs against a judge which says the given events."""
     progress = []
 
-    def make(*events, gpu=None):
+    def make(*events, gpu=None, **options):
         first = {"event": "environment", "environment": dataclasses.asdict(fake_environment(gpu))}
 
         class Judge(contextlib.AbstractContextManager):
@@ -175,7 +177,7 @@ def judged(tiny_root, problem, monkeypatch):
 
         monkeypatch.setattr(runner, "JudgeProcess", Judge)
         solutions = find_solutions(tiny_root, problem)
-        return run(tiny_root, problem, solutions, RunOptions("cpu"), progress.append), progress
+        return run(tiny_root, problem, solutions, RunOptions("cpu", **options), progress.append), progress
 
     return make
 
@@ -226,6 +228,26 @@ def test_a_failure_names_its_log_relative_to_the_checkout(judged):
     assert (result.status, result.reason) == (Status.TIMEOUT, "small: no answer")
     assert result.sandbox == "none"
     assert re.fullmatch(r"reports/logs/[0-9TZa-f-]+/tests_right\.log", result.log)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_run_that_saves_nothing_needs_no_writable_checkout(judged, tiny_root, tmp_path, monkeypatch, dies):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path.parent))
+    (tiny_root / "reports").touch()
+    before = set(tmp_path.parent.iterdir())
+    results, _ = judged(PASSED, *([] if dies else [{"event": "end"}]), save_logs=False)
+    with pytest.raises(JudgeError) if dies else contextlib.nullcontext():
+        assert [result.log for result in results] == [None]
+    left = set(tmp_path.parent.iterdir()) - before
+    assert [path.name.startswith("bench-logs-") for path in left] == ([True] if dies else [])
+
+
+def test_the_log_of_a_failure_outlasts_a_run_that_saves_nothing(judged, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path.parent))
+    failed = PASSED | {"status": "timeout", "reason": "late", "log": "LOGS/tests_right.log"}
+    (result,) = judged(failed, {"event": "end"}, save_logs=False)[0]
+    assert Path(result.log).parent.is_dir()
+    assert Path(result.log).parent.parent == tmp_path.parent
 
 
 def test_what_was_judged_before_the_judge_died_is_kept(judged):

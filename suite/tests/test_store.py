@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from suite import lines, store
 from suite.result import Status, to_json
-from suite.tests.fake_results import fake_result
+from suite.tests.fake_results import fake_environment, fake_result
 
 APPEND_MANY = """
 import sys
@@ -122,14 +122,18 @@ def test_whatever_stands_beside_it_a_result_is_read(tmp_path_factory, junk):
 def test_foreign_lines_are_skipped_with_file_and_line(tmp_path):
     path = store.append(tmp_path, fake_result())
     elsewhere = to_json(fake_result(problem="argmax")).encode()
-    path.write_bytes(b'{"schema": 99}\n\n[1, 2]\n\xff\xfe\n' + elsewhere + b"\n" + path.read_bytes())
+    unnamed = to_json(fake_result(environment=fake_environment("NVIDIA \x1b[31mH300"))).encode()
+    path.write_bytes(
+        b'{"schema": 99}\n\n[1, 2]\n\xff\xfe\n' + elsewhere + b"\n" + unnamed + b"\n" + path.read_bytes()
+    )
     results, warnings = store.read(tmp_path, "argmin")
     assert results == [fake_result()]
     assert warnings == [
         f"{path}:1: skipped, expected schema 1, found 99",
-        f"{path}:3: skipped, expected a JSON object, found list",
+        f"{path}:3: skipped, expected a JSON object, found a list",
         f"{path}:4: skipped, 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
         f"{path}:5: skipped, a result of nvidia-h200/argmax does not belong in this file",
+        f"{path}:6: skipped, device 'nvidia-h200' is not what results of NVIDIA ?[31mH300 are filed under",
     ]
 
 

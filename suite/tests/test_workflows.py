@@ -79,7 +79,8 @@ class TestEachWorkflow:
 
 class TestCheck:
     def test_changed_solutions_are_found(self):
-        paths = ["README.md", "solutions/argmin/ada_split-k.py", "problems/argmin/final.py"]
+        names = ("README.md", "argmin/ada_split-k.py")
+        paths = ["README.md", "problems/argmin/final.py", *(f"solutions/{name}" for name in names)]
         assert script("check_submission").submitted(paths) == [("argmin", "solutions/argmin/ada_split-k.py")]
 
     @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from suite.judge.authoring.impostors import MANTISSA_BITS, Change, halves, made_
 from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused, warned
 from suite.judge.compare import Verdict, compare
 from suite.judge.truth import Expected
-from suite.roofline import PRECISIONS
+from suite.result import PRECISIONS
 
 DRAWS = {"check": 8, "bench": 2}
 """Draws of inputs on which each wrong answer is tried; one that is taken on half of them passes."""

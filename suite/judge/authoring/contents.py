@@ -21,7 +21,6 @@ from suite.judge.truth import Case
 
 FEW = 3
 """So few elements may be equal by chance."""
-TRIES = 8
 HIDDEN_DRAWS = 20
 MOST_HIDDEN_ELEMENTS = 1 << 20
 """What Triton's interpreter gets through in seconds."""
