@@ -92,10 +92,10 @@ class Timing:
     """How the samples of a result were taken."""
 
     method: str
-    """"events":
+    """"events" or "kernel_timestamps".
 
-    one cold call between two CUDA events, less an empty pair. "kernel_timestamps": the span from the start of
-    the first kernel of one cold call to the end of its last, by CUPTI.
+    The first: one cold call between two CUDA events, less an empty pair. The second: the span from the start
+    of the first kernel of one cold call to the end of its last, by CUPTI.
     """
     flush_bytes: int
     """Read through the L2 cache before each call."""

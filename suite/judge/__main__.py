@@ -20,10 +20,7 @@ MOST_AHEAD = 8  # half a GB of memory each, on the card too
 
 
 class Workers:
-    """Starts workers ahead of need:
-
-    importing torch takes seconds and can overlap with what the judge does.
-    """
+    """Starts workers ahead of need: they import torch, for seconds, while the judge does."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan

@@ -1,6 +1,4 @@
-"""From what a worker reported of an exception to a status and a reason:
-
-what was raised, on which line, and what usually mends it."""
+"""A status and a reason for what a worker reported: what was raised, on which line, and what mends it."""
 
 from __future__ import annotations
 

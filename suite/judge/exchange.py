@@ -1,7 +1,4 @@
-"""The memory that judge and worker share:
-
-the inputs and output buffers of one workload, and nothing else of the judge's.
-"""
+"""The memory that judge and worker share: inputs and outputs of one workload, nothing else of the judge."""
 
 from __future__ import annotations
 

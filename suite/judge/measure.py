@@ -218,10 +218,7 @@ class Bench:
         return "kernel_timestamps"
 
     def _round(self, method: str) -> tuple[float, float, list[ClockState | None]]:
-        """One sample of each:
-
-        (solution's ms, rival's ms, the card after each). The order alternates: ABBA.
-        """
+        """One sample of each, in ABBA order: (solution's ms, rival's ms, the card after each)."""
         case = self._fresh_case()
         truths = self.truth.exact_outputs(case)
         before = fingerprint(case.genuine)
