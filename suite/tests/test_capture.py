@@ -34,7 +34,7 @@ def follow(tiny_root):
     problem = find_problem(tiny_root, "row_argmin")
 
     def run(source, timeout_s=120.0):
-        path = tiny_root / "mine.py"
+        path = tiny_root / "mine, größer.py"  # ptxas takes no such name
         path.write_text(HEADER + textwrap.dedent(source))
         return inspect(problem, problem.workload("seed"), read_solution(path), RTX_4090, timeout_s)
 
