@@ -11,7 +11,15 @@ from pathlib import Path
 
 import click
 
-from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, show_table
+from suite.cli.console import (
+    EXIT_INTERRUPTED,
+    checkout,
+    json_option,
+    json_sink,
+    note,
+    plain_errors,
+    show_table,
+)
 from suite.cli.judging import DEVICE_OPTION, SANDBOX_OPTION, TIMEOUT_OPTION, device_of
 from suite.cli.problems import step_of
 from suite.evaluation import Evaluated, Summary, append, read, summarize
@@ -28,7 +36,7 @@ AT_ONCE = max(1, min(8, (os.cpu_count() or 2) // 2))
 SHOWN = 5
 
 
-@click.command("evaluate")
+@click.command("evaluate", short_help="Judge a folder of solutions of many problems.")
 @click.option(
     "--problems",
     "patterns",
@@ -57,7 +65,7 @@ SHOWN = 5
     help="Problems judged at once, in the interpreter; a GPU is timed by one alone.",
 )
 @click.option("--quick", is_flag=True, help="The seed workload alone, with fewer samples.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of tables.")
+@json_option("The summary as JSON")
 @DEVICE_OPTION
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
@@ -67,7 +75,7 @@ def evaluate_verb(
     out: Path,
     jobs: int,
     quick: bool,
-    as_json: bool,
+    json_path: str | None,
     device: str,
     sandbox: str,
     timeout_s: float,
@@ -124,8 +132,9 @@ def evaluate_verb(
             note(f"interrupted: {len(records)} of {total} verdicts stand in {out}; the same command goes on")
             sys.exit(EXIT_INTERRUPTED)
         summary = summarize(records, len(targets))
-    if as_json:
-        click.echo(json.dumps({"schema": 1, **dataclasses.asdict(summary)}))
+    with json_sink(json_path) as sink:
+        sink(json.dumps({"schema": 1, **dataclasses.asdict(summary)}))
+    if json_path == "-":
         return
     if records:
         show_table(_records_table(records))

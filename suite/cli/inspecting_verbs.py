@@ -18,6 +18,8 @@ from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     checkout,
+    json_option,
+    json_sink,
     note,
     plain_errors,
     problem_option,
@@ -58,19 +60,14 @@ def note_confinement() -> None:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="What a card would make of a solution; needs no GPU.")
 @problem_option()
 @click.option(
     "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all but the reference."
 )
 @click.option("--workload", default=SEED, show_default=True, help="Whose shapes.")
 @click.option("--gpu", "card", default=RTX_4090.slug, show_default=True, help="A card by its short name.")
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here, one a solution.",
-)
+@json_option("JSON lines, one a solution,")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -111,11 +108,11 @@ def inspect_verb(
             solutions = [solution for solution in solutions if solution.stage != "reference"]
         note_confinement()
         done = []
-        with click.open_file(json_path or "/dev/null", "w") as sink:
+        with json_sink(json_path) as sink:
             try:
                 kept_in = root if keep else None
                 for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s, kept_in):
-                    click.echo(json.dumps(to_json(inspection)), file=sink)
+                    sink(json.dumps(to_json(inspection)))
                     if json_path != "-":
                         show_inspection(inspection)
                     done.append(inspection)

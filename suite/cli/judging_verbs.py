@@ -11,9 +11,13 @@ from typing import Any
 import click
 
 from suite import ab, store
+from suite.cli.again import again
 from suite.cli.console import (
     EXIT_FAILED,
+    SCALE_KEY,
     checkout,
+    json_option,
+    json_sink,
     note,
     own_problem_option,
     plain_errors,
@@ -50,7 +54,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     return axes
 
 
-@click.command("run")
+@click.command("run", short_help="Judge solutions: right or wrong, how long, which rank.")
 @problem_option()
 @click.option(
     "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all of them."
@@ -59,7 +63,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     "--workload",
     "workloads",
     multiple=True,
-    help="Only this workload; repeatable. `check` is the check tier.",
+    help="Only this workload; repeatable. `check`: the check tier; `edge_cases`: those alone.",
 )
 @click.option(
     "--axes",
@@ -67,12 +71,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     metavar="JSON",
     help="Check these axes alone, as a failure's reason gives them; not recorded.",
 )
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here, in the order in which they are measured.",
-)
+@json_option("JSON lines, in the order of measuring,")
 @click.option("--no-save", is_flag=True, help="Write nothing into reports, which may be read-only then.")
 @click.option(
     "--samples", is_flag=True, help="Also show how the samples fell; always shown for one solution."
@@ -134,10 +133,13 @@ def run_verb(
         show(root, problem, results, samples=samples)
         if options.device == "cpu":
             show_card_columns(problem, solutions, results)
+        command = again(problem, problem_name, names[0], results) if len(names) == 1 else None
+        if command and SCALE_KEY not in click.get_current_context().meta:
+            note(f"that case alone: {command}")
     exit_unless_all_passed(solutions, results)
 
 
-@click.command("submit")
+@click.command("submit", short_help="Judge a file and add it to a problem's solutions.")
 @click.argument("file", type=click.Path(path_type=Path))
 @own_problem_option()
 @click.option("--author", required=True, help="Letters, digits and hyphens.")
@@ -193,14 +195,14 @@ def submit_verb(
     click.echo(f"submitted: {submission.target.relative_to(root)}")
 
 
-@click.command("compare")
+@click.command("compare", short_help="Time two solutions in turn: FASTER, SLOWER or SAME?")
 @click.argument("a")
 @click.argument("b")
 @problem_option()
 @click.option(
     "--workload", "workloads", multiple=True, help="Only this workload; repeatable. Default: bench tier."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")
+@json_option("JSON lines, one a workload,")
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
 def compare_verb(
@@ -208,7 +210,7 @@ def compare_verb(
     b: str,
     problem_name: str,
     workloads: tuple[str, ...],
-    as_json: bool,
+    json_path: str | None,
     sandbox: str,
     timeout_s: float,
 ) -> None:
@@ -242,10 +244,10 @@ def compare_verb(
         for result in results
         if result.latency_ms is not None
     ]
-    if as_json:
+    with json_sink(json_path) as out:
         for result, comparison in compared:
-            click.echo(json.dumps(_comparison(first, second, result, comparison)))
-    elif compared:
+            out(json.dumps(_comparison(first, second, result, comparison)))
+    if compared and json_path != "-":
         show_table(comparison_table(first.name, second.name, compared))
     for result in results:
         if result.status is not Status.PASSED:

@@ -13,6 +13,8 @@ import click
 from suite.cli.console import (
     EXIT_INTERRUPTED,
     checkout,
+    json_option,
+    json_sink,
     note,
     own_problem_option,
     plain_errors,
@@ -28,10 +30,10 @@ PRINTED = ("markdown", "csv", "json", "badge", "benchmark-action")
 """Forms of a report that are printed."""
 
 
-@click.command("list")
+@click.command("list", short_help="Problems; of one, its workloads and solutions.")
 @problem_option(required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def list_verb(problem_name: str | None, as_json: bool) -> None:
+@json_option("JSON")
+def list_verb(problem_name: str | None, json_path: str | None) -> None:
     """Problems; with --problem, its workloads and solutions.
 
     \b
@@ -43,9 +45,11 @@ def list_verb(problem_name: str | None, as_json: bool) -> None:
     with plain_errors():
         problems = [find_problem(root, problem_name)] if problem_name else find_problems(root)
         listed = [(problem, find_solutions(root, problem)) for problem in problems]
-        if as_json:
-            click.echo(json.dumps([_listing(problem, solutions) for problem, solutions in listed], indent=2))
-        elif problem_name:
+        with json_sink(json_path) as out:
+            out(json.dumps([_listing(problem, solutions) for problem, solutions in listed], indent=2))
+        if json_path == "-":
+            return
+        if problem_name:
             problem, solutions = listed[0]
             show_table(workloads_table(problem))
             click.echo()
@@ -64,7 +68,7 @@ def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
     }
 
 
-@click.command("report")
+@click.command("report", short_help="Render the recorded results as pages, or print them.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Default: reports/html.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option(
