@@ -125,6 +125,8 @@ def find_problem(root: Path, name: str) -> Problem:
     for problem in problems:
         if problem.name == name:
             return problem
+    if name and (root / "problems" / name).is_dir():
+        raise UnknownNameError(f"problems/{name} has no inputs.py; CONTRIBUTING.md says what a problem holds")
     raise UnknownNameError(f"there is no problem {name!r}{did_you_mean(name, [p.name for p in problems])}")
 
 

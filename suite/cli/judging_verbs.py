@@ -39,7 +39,7 @@ from suite.cli.problems import find_own_problem, find_problem
 from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.result import Result, Status
 from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
-from suite.solution import Solution, select_solution
+from suite.solution import MAX_BYTES, Solution, select_solution
 from suite.submission import accept, prepare
 from suite.tables import comparison_table
 
@@ -160,18 +160,23 @@ def submit_verb(
 ) -> None:
     """Judge FILE and, if it passes, add it to the solutions of a problem. On a GPU a second clock must agree.
 
-    FILE is a solution, or an answer to `bench prompt`: a Markdown reply with exactly one Python block.
+    FILE is a solution, or an answer to `bench prompt`: a Markdown reply with exactly one Python block. With
+    `-` it comes from standard input.
 
     \b
     Examples:
       bench submit my_kernel.py --problem argmin --author ada
       bench submit reply.md --problem argmin --author ada --idea split-rows
-      bench submit my_kernel.py --problem argmin --author ada --idea warp-shuffle
+      bench submit - --problem argmin --author ada --idea wider-loads < reply.md
     """
     root = checkout()
     with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
         problem = find_own_problem(root, problem_name)
-        submission = prepare(root, problem, file, author, idea, Path(folder))
+        answer = file
+        if str(file) == "-":
+            answer = Path(folder) / "answer.md"
+            answer.write_bytes(sys.stdin.buffer.read(MAX_BYTES + 1))
+        submission = prepare(root, problem, answer, author, idea, Path(folder))
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)

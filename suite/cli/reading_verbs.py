@@ -22,8 +22,8 @@ from suite.cli.console import (
     show_table,
 )
 from suite.cli.problems import find_own_problem, find_problem
-from suite.problem import Problem, find_problems
-from suite.solution import Solution, find_solutions
+from suite.problem import Problem, ProblemFolderError, find_problems
+from suite.solution import Solution, SolutionFileError, find_solutions
 from suite.tables import problems_table, solutions_table, workloads_table
 
 PRINTED = ("markdown", "csv", "json", "badge", "benchmark-action")
@@ -44,18 +44,39 @@ def list_verb(problem_name: str | None, json_path: str | None) -> None:
     root = checkout()
     with plain_errors():
         problems = [find_problem(root, problem_name)] if problem_name else find_problems(root)
-        listed = [(problem, find_solutions(root, problem)) for problem in problems]
+        listed, errors = _sound(root, problems)
+        if errors and not listed:
+            raise errors[0]
         with json_sink(json_path) as out:
             out(json.dumps([_listing(problem, solutions) for problem, solutions in listed], indent=2))
         if json_path == "-":
-            return
-        if problem_name:
+            pass
+        elif problem_name:
             problem, solutions = listed[0]
             show_table(workloads_table(problem))
             click.echo()
             show_table(solutions_table(solutions))
         else:
             show_table(problems_table(listed))
+        if errors:
+            raise errors[0]
+
+
+def _sound(
+    root: Path, problems: list[Problem]
+) -> tuple[list[tuple[Problem, list[Solution]]], list[ProblemFolderError | SolutionFileError]]:
+    """The problems that can be listed, and what is wrong with the others.
+
+    One that somebody is at work on must not hide the rest.
+    """
+    listed, errors = [], []
+    for problem in problems:
+        try:
+            _ = problem.workloads
+            listed.append((problem, find_solutions(root, problem)))
+        except (ProblemFolderError, SolutionFileError) as error:
+            errors.append(error)
+    return listed, errors
 
 
 def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:

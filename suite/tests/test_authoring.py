@@ -120,10 +120,7 @@ def test_a_good_problem_is_accepted(examined):
         "wrong answers: none passes at any of 2 workloads",
     ]
     assert texts(findings, "warning") == [
-        "edge cases: none with NaN",
-        "edge cases: none with infinities",
-        "edge cases: none with a non-contiguous input",
-        "edge cases: none with a size of 1",
+        "edge cases: none with NaN, infinities, a non-contiguous input, a size of 1",
         "distributions: none called uniform, offset, heavy_tails, integers, ties, infinities, denormals",
     ]
 
@@ -155,6 +152,12 @@ BADS = [
         ("import torch\nclass", "import torch\nfrom .inputs import x\nclass"),
     ),
     bad("lacks_a_name", r"contract: /.*/inputs\.py: flops is missing", ("def flops", "def flop")),
+    bad(
+        "lacks_two_names",
+        r"contract: /.*/inputs\.py: bytes_moved, flops are missing",
+        ("def flops", "def flop"),
+        ("def bytes_moved", "def bytes_move"),
+    ),
     bad("has_no_model", r"contract: /.*/reference\.py: Model is missing", ("class Model", "class Other")),
     bad(
         "cannot_be_imported",

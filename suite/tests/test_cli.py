@@ -202,6 +202,24 @@ def test_a_broken_problem_folder_is_named(root, arguments, source, message):
     assert message in outcome.stderr
 
 
+def test_a_broken_problem_folder_does_not_hide_the_others(root):
+    (root / "problems" / "begun").mkdir()
+    (root / "problems" / "begun" / "inputs.py").write_text("WORKLOADS = {}")
+    outcome = bench("list")
+    assert outcome.exit_code == 2
+    assert [line.split()[0] for line in outcome.stdout.splitlines()[2:]] == ["row_argmin"]
+    assert outcome.stderr.endswith("inputs.py: WORKLOADS must be a dict with at least one entry\n")
+
+
+def test_a_problem_folder_without_inputs_is_named(root):
+    (root / "problems" / "begun").mkdir()
+    outcome = bench("check-problem", "begun")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == (
+        "Error: problems/begun has no inputs.py; CONTRIBUTING.md says what a problem holds"
+    )
+
+
 def test_a_problem_without_a_reference_is_named(root):
     reference = root / "problems" / "row_argmin" / "reference.py"
     reference.unlink()
@@ -378,6 +396,21 @@ def test_two_files_of_the_same_name_are_refused(root):
     assert outcome.stderr.splitlines()[-1] == (
         f"Error: {paths[1]} and {paths[0]} have the same name; rename one"
     )
+
+
+def test_an_answer_is_submitted_from_standard_input(root, monkeypatch):
+    monkeypatch.setattr(judging_verbs, "choose", lambda *_: ("bubblewrap", ""))
+    reply = f"Here it is:\n```python\n{RIGHT.read_text()}```\n"
+    arguments = ["submit", "-", "--problem", "row_argmin", "--device", "cpu", "--author", "ada"]
+    outcome = CliRunner().invoke(cli.main, [*arguments, "--idea", "piped"], input=reply)
+    assert (outcome.exit_code, outcome.stdout.splitlines()[-1]) == (
+        0,
+        "submitted: solutions/row_argmin/ada_piped.py",
+    )
+    assert (root / "solutions" / "row_argmin" / "ada_piped.py").read_text() == RIGHT.read_text()
+    empty = CliRunner().invoke(cli.main, arguments, input="")
+    assert empty.exit_code == 2
+    assert empty.stderr.endswith("answer.md: the answer is empty\n")
 
 
 def test_a_submitted_file_called_like_a_stage_is_refused(root):
