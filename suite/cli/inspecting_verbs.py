@@ -158,8 +158,10 @@ def show_inspection(inspection: Inspection) -> None:
     click.echo(f"\n{inspection.solution}")
     if inspection.reports:
         show_table(launches_table(inspection))
-        click.echo()
-        show_table(code_table(inspection))
+        code = code_table(inspection)
+        if code.rows:
+            click.echo()
+            show_table(code)
     for text in advice(inspection):
         click.echo(f"- {text}")
     if inspection.failure:
