@@ -40,6 +40,7 @@ USER_ERRORS = (
     RunError,
 )
 WIDEST_COLUMN = 60  # a reason may have 400 characters; it wraps instead of stretching the table
+NO_GPU = "no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU"
 SCALE_KEY = "suite.scale"
 """Where click's context keeps what `--scale` says."""
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -77,6 +78,11 @@ def show_table(table: Table) -> None:
         maxcolwidths=WIDEST_COLUMN,
     )
     click.echo(text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text`, or as many of its letters and what says that there are more."""
+    return text if len(text) <= longest else f"{text[: longest - 4]} ..."
 
 
 def note(text: str) -> None:

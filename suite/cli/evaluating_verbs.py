@@ -13,11 +13,13 @@ import click
 
 from suite.cli.console import (
     EXIT_INTERRUPTED,
+    NO_GPU,
     checkout,
     json_option,
     json_sink,
     note,
     plain_errors,
+    shortened,
     show_table,
 )
 from suite.cli.judging import DEVICE_OPTION, SANDBOX_OPTION, TIMEOUT_OPTION, device_of
@@ -30,10 +32,12 @@ from suite.kernelbench.source import SourceError
 from suite.matching import Target, find_targets, match
 from suite.problem import Problem, find_problem
 from suite.runner import RunOptions
-from suite.tables import Table
+from suite.tables import Table, without_empty
 
 AT_ONCE = max(1, min(8, (os.cpu_count() or 2) // 2))
 SHOWN = 5
+LONGEST = 200
+"""Letters of a verdict in the progress; the file has all of it."""
 
 
 @click.command("evaluate", short_help="Judge a folder of solutions of many problems.")
@@ -87,7 +91,8 @@ def evaluate_verb(
     (level_1_problem_52_sample_0_kernel.py for a file 52_*.py in a folder level1).
 
     fast_p is the share of all solutions that are correct and whose speedup is above p with its whole
-    interval. Interrupted or killed, the same command goes on where it was.
+    interval. Interrupted or killed, the same command goes on where it was. Exit code 0 once everything is
+    judged, whatever the verdicts.
 
     \b
     Examples:
@@ -103,6 +108,8 @@ def evaluate_verb(
                 "With several GPUs start one evaluation for each, with CUDA_VISIBLE_DEVICES and an --out of "
                 "its own"
             )
+        if options.device == "cpu":
+            note(NO_GPU)
         targets = find_targets(root, patterns)
         matched, unmatched = match(targets, folder)
         if unmatched:
@@ -124,7 +131,7 @@ def evaluate_verb(
             records.append(record)
             reason = f": {record.reason}" if record.reason else ""
             text = f"{record.problem}, {record.solution}: {record.status}{reason}"
-            note(f"[{len(records)}/{total}] {text[:200]} ({record.wall_s:.1f} s)")
+            note(f"[{len(records)}/{total}] {shortened(text, LONGEST)} ({record.wall_s:.1f} s)")
 
         try:
             Evaluator(root, options, keep).evaluate([work for work in works if work.paths], jobs)
@@ -207,7 +214,7 @@ def _records_table(records: list[Evaluated]) -> Table:
                 f"{record.wall_s:.1f}",
             )
         )
-    return Table(headers, tuple(rows), frozenset(headers[3:]))
+    return without_empty(Table(headers, tuple(rows), frozenset(headers[3:])), keep=headers[:3])
 
 
 def _summary_table(summary: Summary) -> Table:
@@ -215,7 +222,7 @@ def _summary_table(summary: Summary) -> Table:
         return f"{count / of:.1%}  ({count} of {of})" if of else "-"
 
     def mean(value: float | None, count: int, form: str) -> str:
-        return f"{value:{form}}  (of {count})" if value is not None else "-  (of 0)"
+        return f"{value:{form}}  (of {count})" if value is not None else "not timed"
 
     rows = [
         ("correct", share(summary.correct, summary.solutions)),

@@ -14,6 +14,7 @@ from suite import store
 from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    NO_GPU,
     StatusLine,
     json_sink,
     measured_roofs,
@@ -114,7 +115,7 @@ def judge(
     """Run, keep each result as it comes, and show what is going on."""
     results: list[Result] = []
     if options.device == "cpu":
-        note("no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU")
+        note(NO_GPU)
     else:
         require_fit(problem, options.workloads or problem.bench_workloads)
     confinement, why = choose(options.sandbox, options.device)
