@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -36,6 +37,7 @@ from suite.solution import Solution
 
 ALIASES = {"4090": "rtx-4090", "h100": "h100-sxm", "a100": "a100-sxm-80gb"}
 """The common product of a name that several share."""
+T = TypeVar("T")
 AT_ONCE = 2
 """A child loads torch, so it takes seconds and half a gigabyte."""
 
@@ -144,9 +146,13 @@ def inspect_all(
             return inspect(problem, workload, solution, gpu, timeout_s)
         return inspect_and_keep(keep_in, problem, workload, solution, gpu, timeout_s)
 
+    yield from _a_few_at_once(one, solutions)
+
+
+def _a_few_at_once(one: Callable[[T], Inspection], things: Iterable[T]) -> Iterator[Inspection]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            yield from pool.map(one, solutions)
+            yield from pool.map(one, things)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             end_all()
@@ -181,3 +187,20 @@ def show_card_columns(problem: Problem, solutions: Iterable[Solution], results: 
     for inspection in inspections:
         if not inspection.fits:
             note(f"warning: {inspection.solution} would not run there")
+
+
+def warn_of_workloads(problem: Problem, solution: Solution) -> None:
+    """Name the bench workloads beside seed on which an RTX 4090 would refuse a launch.
+
+    The interpreter takes blocks of any size.
+    """
+    others = [problem.workload(name) for name in problem.bench_workloads if name != SEED]
+
+    def one(workload: Workload) -> Inspection:
+        return inspect(problem, workload, solution, RTX_4090)
+
+    for inspection in _a_few_at_once(one, others):
+        if not inspection.fits:
+            refused = [text for report in inspection.reports for text in report.problems]
+            why = inspection.failure or refused[0]
+            note(f"warning: on {inspection.workload} {solution.name} would not run there: {why}")

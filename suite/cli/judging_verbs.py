@@ -24,7 +24,7 @@ from suite.cli.console import (
     problem_option,
     show_table,
 )
-from suite.cli.inspecting_verbs import show_card_columns
+from suite.cli.inspecting_verbs import show_card_columns, warn_of_workloads
 from suite.cli.judging import (
     DEVICE_OPTION,
     SANDBOX_OPTION,
@@ -192,11 +192,15 @@ def submit_verb(
                 "not submitted: the second clock contradicts the first, or does not work here (bench doctor)"
             )
             sys.exit(EXIT_FAILED)
-        if options.device == "cpu":
-            show_card_columns(problem, [submission.solution], results)
         accept(submission)
         for result in results:
             store.append(root / "reports" / "results", result)
+        if options.device == "cpu":
+            try:
+                show_card_columns(problem, [submission.solution], results)
+                warn_of_workloads(problem, submission.solution)
+            except KeyboardInterrupt:
+                note("interrupted: it is submitted; bench inspect says what a card would make of it")
     click.echo(f"submitted: {submission.target.relative_to(root)}")
 
 

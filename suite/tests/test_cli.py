@@ -40,6 +40,7 @@ def root(tiny_root, monkeypatch):
     monkeypatch.chdir(tiny_root)
     monkeypatch.setattr(judging, "run", fake_run({}))
     monkeypatch.setattr(judging_verbs, "show_card_columns", lambda *_: None)
+    monkeypatch.setattr(judging_verbs, "warn_of_workloads", lambda *_: None)
     return tiny_root
 
 
@@ -411,6 +412,23 @@ def test_an_answer_is_submitted_from_standard_input(root, monkeypatch):
     empty = CliRunner().invoke(cli.main, arguments, input="")
     assert empty.exit_code == 2
     assert empty.stderr.endswith("answer.md: the answer is empty\n")
+
+
+def test_what_passed_is_submitted_though_the_inspection_after_it_is_interrupted(root, monkeypatch):
+    def inspect(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(judging_verbs, "choose", lambda *_: ("bubblewrap", ""))
+    monkeypatch.setattr(judging_verbs, "warn_of_workloads", inspect)
+    outcome = bench(
+        "submit", RIGHT, "--problem", "row_argmin", "--device", "cpu", "--author", "ada", "--idea", "x"
+    )
+    assert (outcome.exit_code, outcome.stdout.splitlines()[-1]) == (
+        0,
+        "submitted: solutions/row_argmin/ada_x.py",
+    )
+    assert outcome.stderr.splitlines()[-1].startswith("interrupted: it is submitted; bench inspect says ")
+    assert (root / "solutions" / "row_argmin" / "ada_x.py").exists()
 
 
 def test_a_submitted_file_called_like_a_stage_is_refused(root):
