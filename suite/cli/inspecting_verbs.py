@@ -199,8 +199,13 @@ def warn_of_workloads(problem: Problem, solution: Solution) -> None:
     def one(workload: Workload) -> Inspection:
         return inspect(problem, workload, solution, RTX_4090)
 
+    if others:
+        note(f"compiling for the other {len(others)} bench workloads; Ctrl-C leaves that out")
     for inspection in _a_few_at_once(one, others):
-        if not inspection.fits:
-            refused = [text for report in inspection.reports for text in report.problems]
-            why = inspection.failure or refused[0]
+        if inspection.failure:
+            note(
+                f"warning: nothing is known of {solution.name} on {inspection.workload}: {inspection.failure}"
+            )
+        elif not inspection.fits:
+            why = next(text for report in inspection.reports for text in report.problems)
             note(f"warning: on {inspection.workload} {solution.name} would not run there: {why}")
