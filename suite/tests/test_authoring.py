@@ -331,8 +331,18 @@ BADS = [
 
 @pytest.mark.parametrize("one", BADS, ids=lambda one: one.name)
 def test_a_bad_problem_is_refused_for_its_reason(examined, one):
-    found = texts(examined(*one.changes))
+    findings = examined(*one.changes)
+    found = texts(findings)
     assert any(re.fullmatch(one.finding, text) for text in found), found
+    # What is missing does not stand beside "holds what it must".
+    states = [finding.state for finding in findings if finding.subject == "contract"]
+    assert len(set(states)) == 1
+
+
+def test_one_that_is_too_large_is_told_how_much_smaller(examined):
+    findings = examined(('"rows": 500000', '"rows": 5000000'))
+    (remedy,) = (finding.remedy for finding in findings if "28.99 GB" in finding.text)
+    assert remedy == "make it smaller: about 0.41 of its elements"
 
 
 def test_the_bad_problems_differ():
