@@ -2,4 +2,4 @@
 
 from suite.cli import main
 
-main()
+main(prog_name="bench")

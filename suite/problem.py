@@ -15,6 +15,8 @@ TIERS = ("check", "bench")
 SEED = "seed"
 WHOLE_CHECK_TIER = "check"
 """Stands for all check workloads and the edge cases, in options and results: no workload is called so."""
+EDGE_CASES = "edge_cases"
+"""Stands for the edge cases alone, in options."""
 
 
 class ProblemFolderError(ValueError):
@@ -123,6 +125,8 @@ def find_problem(root: Path, name: str) -> Problem:
     for problem in problems:
         if problem.name == name:
             return problem
+    if name and (root / "problems" / name).is_dir():
+        raise UnknownNameError(f"problems/{name} has no inputs.py; CONTRIBUTING.md says what a problem holds")
     raise UnknownNameError(f"there is no problem {name!r}{did_you_mean(name, [p.name for p in problems])}")
 
 
@@ -160,9 +164,9 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def _workload(path: Path, name: Any, entry: Any) -> Workload:
-    if not isinstance(name, str) or not name or name == WHOLE_CHECK_TIER:
+    if not isinstance(name, str) or not name or name in (WHOLE_CHECK_TIER, EDGE_CASES):
         raise ProblemFolderError(
-            f"{path}: a workload's name must be a string other than 'check', found {name!r}"
+            f"{path}: a workload's name must be a string other than 'check' and 'edge_cases', found {name!r}"
         )
     if (
         not isinstance(entry, dict)

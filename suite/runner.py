@@ -17,7 +17,7 @@ from suite.judge.sandbox import BUBBLEWRAP, choose, find
 from suite.judge_process import JudgeError, JudgeProcess
 from suite.logs import RunLogs
 from suite.machine import used_memory_mb
-from suite.problem import SEED, WHOLE_CHECK_TIER, Problem, ProblemFolderError, Workload
+from suite.problem import EDGE_CASES, SEED, WHOLE_CHECK_TIER, Problem, ProblemFolderError, Workload
 from suite.result import Audit, Clocks, Correctness, Environment, Result, Status, Timing
 from suite.solution import Solution, read_solution
 
@@ -85,9 +85,10 @@ def make_plan(
     chosen = _chosen(problem, options)
     benches = [workload for workload in chosen if workload.tier == "bench" and options.device == "cuda"]
     checks = [workload for workload in chosen if workload.tier == "check"]
-    edge_cases = options.axes is None and (
+    whole_tier = options.axes is None and (
         WHOLE_CHECK_TIER in options.workloads or not (options.workloads or options.quick)
     )
+    edge_cases = whole_tier or EDGE_CASES in options.workloads
     if not (checks or benches or edge_cases):
         raise NothingToRunError(
             "nothing to run: bench workloads are timed, which needs an NVIDIA GPU; "
@@ -113,7 +114,7 @@ def make_plan(
         audit=options.audit,
         sandbox=confinement,
         sandbox_owner=find(options.device).owner if confinement == BUBBLEWRAP else None,
-        hidden=HIDDEN_WORKLOADS if edge_cases else 0,
+        hidden=HIDDEN_WORKLOADS if whole_tier else 0,
         deals=options.axes is None,
         log_folder=str(root / "reports" / "logs" / run_id),
         used_mb=used_memory_mb() if options.device == "cuda" else {},
@@ -126,7 +127,8 @@ def _chosen(problem: Problem, options: RunOptions) -> list[Workload]:
     everything = list(problem.workloads)
     checks = [workload for workload in everything if workload.tier == "check"]
     if options.workloads:
-        named = [problem.workload(name) for name in options.workloads if name != WHOLE_CHECK_TIER]
+        tiers = (WHOLE_CHECK_TIER, EDGE_CASES)
+        named = [problem.workload(name) for name in options.workloads if name not in tiers]
         return named + (checks if WHOLE_CHECK_TIER in options.workloads else [])
     if options.quick and options.device == "cuda":
         return [problem.workload(SEED)]

@@ -69,7 +69,7 @@ def read_solution(path: Path, *, name: str | None = None, stage: str = "submitte
 def _bytes_of(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise SolutionFileError(f"{path}: no such file")
+            raise SolutionFileError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise SolutionFileError(f"{path}: {size} bytes; a solution may have {MAX_BYTES}")

@@ -38,7 +38,7 @@ def board_tables(board: Board) -> list[tuple[str, Table]]:
     numbers = ("rank", "latency ms", "+- ms", *fractions, "GB/s", "TFLOPS", "speedup", "workloads")
     headers = ("rank", "solution", "stage", "author", "class", *numbers[1:], "flags")
     rows = tuple(_board_row(row, len(board.workloads)) for row in board.rows)
-    table = _without_empty(Table(headers, rows, frozenset(numbers)), keep=("rank", "solution"))
+    table = without_empty(Table(headers, rows, frozenset(numbers)), keep=("rank", "solution"))
     names = ", ".join(board.workloads)
     title = (
         f"{board.problem} on {board.device}: latency, GB/s and TFLOPS of seed, the rest means over {names}"
@@ -77,7 +77,7 @@ def check_table(results: Sequence[Result]) -> Table:
         )
         for result in sorted(results, key=lambda result: result.status is not Status.PASSED)
     )
-    return _without_empty(
+    return without_empty(
         Table(headers, rows, frozenset(("outputs checked", "hidden workloads", "largest error"))),
         keep=("solution",),
     )
@@ -142,7 +142,7 @@ def roofs_table(roofs: Roofs) -> Table:
         )
     numbers = ("measured", "+-", "datasheet", "fraction", "SM MHz", "samples")
     headers = ("roof", *numbers[:2], "unit", *numbers[2:], "how")
-    return _without_empty(Table(headers, tuple(rows), frozenset(numbers)), keep=("roof", "measured"))
+    return without_empty(Table(headers, tuple(rows), frozenset(numbers)), keep=("roof", "measured"))
 
 
 def _board_row(row: Row, n_workloads: int) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ def _error(result: Result) -> str:
     return _number(error, ".1e")
 
 
-def _without_empty(table: Table, keep: tuple[str, ...]) -> Table:
+def without_empty(table: Table, keep: tuple[str, ...]) -> Table:
     """The table without columns that hold nothing."""
     used = [
         i for i, header in enumerate(table.headers) if header in keep or any(row[i] for row in table.rows)
@@ -216,7 +216,7 @@ def samples_table(results: Sequence[Result]) -> Table:
     )
     headers = ("workload", "solution", *numbers, "SM MHz", "clock", "second clock", "flags")
     rows = tuple(_samples_row(result) for result in results if result.latency_ms is not None)
-    return _without_empty(Table(headers, rows, frozenset(numbers)), keep=("workload", "solution"))
+    return without_empty(Table(headers, rows, frozenset(numbers)), keep=("workload", "solution"))
 
 
 def _samples_row(result: Result) -> tuple[str, ...]:

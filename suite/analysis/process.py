@@ -12,6 +12,7 @@ from pathlib import Path
 
 from suite import child
 from suite.gpus import GpuSpec, torch_properties
+from suite.names import compiled_file
 from suite.problem import Problem, Workload
 from suite.solution import Solution
 
@@ -53,7 +54,7 @@ def _stage(folder: Path, problem: Problem, solution: Solution) -> Path:
     for name in ("problem", "solution"):
         (folder / name).mkdir()
     # In a folder of its own: on the module path a solution called random.py would stand in for Python's.
-    copy = folder / "solution" / f"{solution.path.stem}.py"
+    copy = folder / "solution" / compiled_file(solution.path.stem)
     pairs = [(problem.folder / name, folder / "problem" / name) for name in PROBLEM_FILES]
     for source, target in [*pairs, (solution.path, copy)]:
         if source.is_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from suite.cli.authoring_verbs import check_problem_verb
@@ -17,7 +19,25 @@ from suite.cli.reading_verbs import list_verb, report_verb
 from suite.cli.stage_verbs import grade_verb
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Bench(click.Group):
+    """Lists its verbs in the order in which they are met. What cannot be read or written is an error."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As they were added."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click ends quietly when nobody reads its output any more
+            raise
+        except OSError as error:
+            text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+            raise click.ClickException(text) from error
+
+
+@click.command(cls=Bench, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tritonpeak", prog_name="bench")
 def main() -> None:
     """Benchmark Triton kernels: correct or not, how long, how close to what the hardware allows.
@@ -37,17 +57,17 @@ for verb in (
     list_verb,
     run_verb,
     inspect_verb,
-    profile_verb,
-    grade_verb,
+    compare_verb,
+    submit_verb,
+    report_verb,
     prompt_verb,
     optimize_verb,
-    submit_verb,
-    compare_verb,
     evaluate_verb,
+    profile_verb,
+    grade_verb,
     import_verb,
-    report_verb,
+    check_problem_verb,
     calibrate_verb,
     doctor_verb,
-    check_problem_verb,
 ):
     main.add_command(verb)

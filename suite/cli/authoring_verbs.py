@@ -13,6 +13,8 @@ from suite.cli.console import (
     EXIT_INTERRUPTED,
     StatusLine,
     checkout,
+    json_option,
+    json_sink,
     note,
     plain_errors,
     show_table,
@@ -25,16 +27,11 @@ from suite.runner import Progress
 from suite.tables import findings_table
 
 
-@click.command("check-problem")
+@click.command("check-problem", short_help="Is a problem fit to judge by?")
 @click.argument("names", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every problem there is.")
 @DEVICE_OPTION
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here, one a problem.",
-)
+@json_option("JSON lines, one a problem,")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -67,14 +64,14 @@ def check_problem_verb(
             raise click.UsageError("--device cuda needs an NVIDIA GPU; none answers here")
         problems = find_problems(root) if everything else [find_problem(root, name) for name in names]
         refused = 0
-        with click.open_file(json_path or "/dev/null", "w") as sink:
+        with json_sink(json_path) as sink:
             for problem in problems:
                 findings = findings_of(problem, device_of(device), timeout_s)
                 accepted = all(finding.state != "fix" for finding in findings)
                 refused += not accepted
                 listed = [finding.to_json() for finding in findings]
                 line = {"problem": problem.name, "accepted": accepted, "findings": listed}
-                click.echo(json.dumps(line), file=sink)
+                sink(json.dumps(line))
                 if json_path != "-":
                     click.echo(f"\n{problem.name}: {'accepted' if accepted else 'refused'}")
                     show_table(findings_table(findings))

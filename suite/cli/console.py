@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ USER_ERRORS = (
     RunError,
 )
 WIDEST_COLUMN = 60  # a reason may have 400 characters; it wraps instead of stretching the table
+NO_GPU = "no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU"
 SCALE_KEY = "suite.scale"
 """Where click's context keeps what `--scale` says."""
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -54,11 +56,6 @@ def plain_errors() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
     except (JudgeError, CalibrationError) as error:
         raise click.ClickException(str(error)) from error
-    except BrokenPipeError:  # click ends quietly when nobody reads its output any more
-        raise
-    except OSError as error:
-        text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        raise click.ClickException(text) from error
 
 
 def checkout() -> Path:
@@ -83,9 +80,34 @@ def show_table(table: Table) -> None:
     click.echo(text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """`text`, or as many of its letters and what says that there are more."""
+    return text if len(text) <= longest else f"{text[: longest - 4]} ..."
+
+
 def note(text: str) -> None:
     """A line on standard error."""
     click.echo(text, err=True)
+
+
+def json_option(what: str) -> Callable[[F], F]:
+    """The same option for all verbs: `--json` alone or `--json -` for standard output, or `--json FILE`."""
+    return click.option(
+        "--json",
+        "json_path",
+        is_flag=False,
+        flag_value="-",
+        type=click.Path(allow_dash=True, dir_okay=False),
+        metavar="[FILE]",
+        help=f"{what} instead of text; with FILE the text too, and the JSON there.",
+    )
+
+
+@contextlib.contextmanager
+def json_sink(json_path: str | None) -> Iterator[Callable[[str], None]]:
+    """Takes the lines that `--json` asks for; without the option they are dropped."""
+    with click.open_file(json_path or "/dev/null", "w") as sink:
+        yield lambda line: click.echo(line, file=sink)
 
 
 def problem_option(required: bool = True) -> Callable[[F], F]:
@@ -151,8 +173,9 @@ class StatusLine:
         """Say what the judge is doing now."""
         if self._is_terminal:
             self.clear()
-            text = f"{progress.solution}: {progress.text} ({progress.done + 1}/{progress.total})"
-            click.echo(text[:100], err=True, nl=False)
+            text = f"{progress.solution} {progress.done + 1}/{progress.total}: {progress.text}"
+            # What wraps could not be wiped.
+            click.echo(text[: shutil.get_terminal_size().columns - 1], err=True, nl=False)
             self._last = text
         elif progress.solution != self._last:
             self._last = progress.solution

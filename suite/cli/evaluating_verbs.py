@@ -11,7 +11,17 @@ from pathlib import Path
 
 import click
 
-from suite.cli.console import EXIT_INTERRUPTED, checkout, note, plain_errors, show_table
+from suite.cli.console import (
+    EXIT_INTERRUPTED,
+    NO_GPU,
+    checkout,
+    json_option,
+    json_sink,
+    note,
+    plain_errors,
+    shortened,
+    show_table,
+)
 from suite.cli.judging import DEVICE_OPTION, SANDBOX_OPTION, TIMEOUT_OPTION, device_of
 from suite.cli.problems import step_of
 from suite.evaluation import Evaluated, Summary, append, read, summarize
@@ -22,13 +32,15 @@ from suite.kernelbench.source import SourceError
 from suite.matching import Target, find_targets, match
 from suite.problem import Problem, find_problem
 from suite.runner import RunOptions
-from suite.tables import Table
+from suite.tables import Table, without_empty
 
 AT_ONCE = max(1, min(8, (os.cpu_count() or 2) // 2))
 SHOWN = 5
+LONGEST = 200
+"""Letters of a verdict in the progress; the file has all of it."""
 
 
-@click.command("evaluate")
+@click.command("evaluate", short_help="Judge a folder of solutions of many problems.")
 @click.option(
     "--problems",
     "patterns",
@@ -57,7 +69,7 @@ SHOWN = 5
     help="Problems judged at once, in the interpreter; a GPU is timed by one alone.",
 )
 @click.option("--quick", is_flag=True, help="The seed workload alone, with fewer samples.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of tables.")
+@json_option("The summary as JSON")
 @DEVICE_OPTION
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
@@ -67,7 +79,7 @@ def evaluate_verb(
     out: Path,
     jobs: int,
     quick: bool,
-    as_json: bool,
+    json_path: str | None,
     device: str,
     sandbox: str,
     timeout_s: float,
@@ -79,7 +91,8 @@ def evaluate_verb(
     (level_1_problem_52_sample_0_kernel.py for a file 52_*.py in a folder level1).
 
     fast_p is the share of all solutions that are correct and whose speedup is above p with its whole
-    interval. Interrupted or killed, the same command goes on where it was.
+    interval. Interrupted or killed, the same command goes on where it was. Exit code 0 once everything is
+    judged, whatever the verdicts.
 
     \b
     Examples:
@@ -95,6 +108,8 @@ def evaluate_verb(
                 "With several GPUs start one evaluation for each, with CUDA_VISIBLE_DEVICES and an --out of "
                 "its own"
             )
+        if options.device == "cpu":
+            note(NO_GPU)
         targets = find_targets(root, patterns)
         matched, unmatched = match(targets, folder)
         if unmatched:
@@ -116,7 +131,7 @@ def evaluate_verb(
             records.append(record)
             reason = f": {record.reason}" if record.reason else ""
             text = f"{record.problem}, {record.solution}: {record.status}{reason}"
-            note(f"[{len(records)}/{total}] {text[:200]} ({record.wall_s:.1f} s)")
+            note(f"[{len(records)}/{total}] {shortened(text, LONGEST)} ({record.wall_s:.1f} s)")
 
         try:
             Evaluator(root, options, keep).evaluate([work for work in works if work.paths], jobs)
@@ -124,8 +139,9 @@ def evaluate_verb(
             note(f"interrupted: {len(records)} of {total} verdicts stand in {out}; the same command goes on")
             sys.exit(EXIT_INTERRUPTED)
         summary = summarize(records, len(targets))
-    if as_json:
-        click.echo(json.dumps({"schema": 1, **dataclasses.asdict(summary)}))
+    with json_sink(json_path) as sink:
+        sink(json.dumps({"schema": 1, **dataclasses.asdict(summary)}))
+    if json_path == "-":
         return
     if records:
         show_table(_records_table(records))
@@ -198,7 +214,7 @@ def _records_table(records: list[Evaluated]) -> Table:
                 f"{record.wall_s:.1f}",
             )
         )
-    return Table(headers, tuple(rows), frozenset(headers[3:]))
+    return without_empty(Table(headers, tuple(rows), frozenset(headers[3:])), keep=headers[:3])
 
 
 def _summary_table(summary: Summary) -> Table:
@@ -206,7 +222,7 @@ def _summary_table(summary: Summary) -> Table:
         return f"{count / of:.1%}  ({count} of {of})" if of else "-"
 
     def mean(value: float | None, count: int, form: str) -> str:
-        return f"{value:{form}}  (of {count})" if value is not None else "-  (of 0)"
+        return f"{value:{form}}  (of {count})" if value is not None else "not timed"
 
     rows = [
         ("correct", share(summary.correct, summary.solutions)),

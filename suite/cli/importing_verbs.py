@@ -19,7 +19,7 @@ from suite.tables import findings_table
 CHECK_TIMEOUT_S = 600.0
 
 
-@click.group("import")
+@click.group("import", short_help="Add problems that were written for another suite.")
 def import_verb() -> None:
     """Add problems that were written for another suite.
 

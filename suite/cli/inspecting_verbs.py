@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -18,6 +19,8 @@ from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     checkout,
+    json_option,
+    json_sink,
     note,
     plain_errors,
     problem_option,
@@ -34,6 +37,7 @@ from suite.solution import Solution
 
 ALIASES = {"4090": "rtx-4090", "h100": "h100-sxm", "a100": "a100-sxm-80gb"}
 """The common product of a name that several share."""
+T = TypeVar("T")
 AT_ONCE = 2
 """A child loads torch, so it takes seconds and half a gigabyte."""
 
@@ -58,19 +62,14 @@ def note_confinement() -> None:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="What a card would make of a solution; needs no GPU.")
 @problem_option()
 @click.option(
     "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all but the reference."
 )
 @click.option("--workload", default=SEED, show_default=True, help="Whose shapes.")
 @click.option("--gpu", "card", default=RTX_4090.slug, show_default=True, help="A card by its short name.")
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here, one a solution.",
-)
+@json_option("JSON lines, one a solution,")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -111,11 +110,11 @@ def inspect_verb(
             solutions = [solution for solution in solutions if solution.stage != "reference"]
         note_confinement()
         done = []
-        with click.open_file(json_path or "/dev/null", "w") as sink:
+        with json_sink(json_path) as sink:
             try:
                 kept_in = root if keep else None
                 for inspection in inspect_all(problem, shapes, solutions, gpu, timeout_s, kept_in):
-                    click.echo(json.dumps(to_json(inspection)), file=sink)
+                    sink(json.dumps(to_json(inspection)))
                     if json_path != "-":
                         show_inspection(inspection)
                     done.append(inspection)
@@ -147,9 +146,13 @@ def inspect_all(
             return inspect(problem, workload, solution, gpu, timeout_s)
         return inspect_and_keep(keep_in, problem, workload, solution, gpu, timeout_s)
 
+    yield from _a_few_at_once(one, solutions)
+
+
+def _a_few_at_once(one: Callable[[T], Inspection], things: Iterable[T]) -> Iterator[Inspection]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            yield from pool.map(one, solutions)
+            yield from pool.map(one, things)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             end_all()
@@ -161,8 +164,10 @@ def show_inspection(inspection: Inspection) -> None:
     click.echo(f"\n{inspection.solution}")
     if inspection.reports:
         show_table(launches_table(inspection))
-        click.echo()
-        show_table(code_table(inspection))
+        code = code_table(inspection)
+        if code.rows:
+            click.echo()
+            show_table(code)
     for text in advice(inspection):
         click.echo(f"- {text}")
     if inspection.failure:
@@ -182,3 +187,25 @@ def show_card_columns(problem: Problem, solutions: Iterable[Solution], results: 
     for inspection in inspections:
         if not inspection.fits:
             note(f"warning: {inspection.solution} would not run there")
+
+
+def warn_of_workloads(problem: Problem, solution: Solution) -> None:
+    """Name the bench workloads beside seed on which an RTX 4090 would refuse a launch.
+
+    The interpreter takes blocks of any size.
+    """
+    others = [problem.workload(name) for name in problem.bench_workloads if name != SEED]
+
+    def one(workload: Workload) -> Inspection:
+        return inspect(problem, workload, solution, RTX_4090)
+
+    if others:
+        note(f"compiling for the other {len(others)} bench workloads; Ctrl-C leaves that out")
+    for inspection in _a_few_at_once(one, others):
+        if inspection.failure:
+            note(
+                f"warning: nothing is known of {solution.name} on {inspection.workload}: {inspection.failure}"
+            )
+        elif not inspection.fits:
+            why = next(text for report in inspection.reports for text in report.problems)
+            note(f"warning: on {inspection.workload} {solution.name} would not run there: {why}")

@@ -14,7 +14,9 @@ from suite import store
 from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    NO_GPU,
     StatusLine,
+    json_sink,
     measured_roofs,
     note,
     show_table,
@@ -113,28 +115,28 @@ def judge(
     """Run, keep each result as it comes, and show what is going on."""
     results: list[Result] = []
     if options.device == "cpu":
-        note("no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU")
+        note(NO_GPU)
     else:
         require_fit(problem, options.workloads or problem.bench_workloads)
     confinement, why = choose(options.sandbox, options.device)
     if confinement == NONE:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
-    unsaved = set()
+    unsaved: dict[str, str] = {}
     kept = 0
     with contextlib.ExitStack() as stack:
-        sink = stack.enter_context(click.open_file(json_path, "w")) if json_path else None
+        sink = stack.enter_context(json_sink(json_path))
         line = stack.enter_context(StatusLine())
         try:
             for result in run(root, problem, solutions, options, line):
                 results.append(result)
-                if sink is not None:
-                    click.echo(to_json(result), file=sink)
+                sink(to_json(result))
                 judged = next(solution for solution in solutions if solution.name == result.solution)
-                if save and is_kept(result, options) and is_ours(root, problem, judged):
+                why = _not_kept(root, problem, judged, result, options)
+                if save and why is None:
                     store.append(root / "reports" / "results", result)
                     kept += 1
-                elif save:
-                    unsaved.add(result.solution)
+                elif save and why is not None:
+                    unsaved[result.solution] = why
         except KeyboardInterrupt:
             line.clear()
             note(f"interrupted: {kept} result(s) kept")
@@ -142,9 +144,9 @@ def judge(
     logs = {str(Path(result.log).parent) for result in results if result.log is not None}
     if logs:
         note(f"what failed solutions printed: {', '.join(sorted(logs))}")
-    if unsaved:
-        why = "--quick, a file from elsewhere, or part of the check tier"
-        note(f"not recorded: {', '.join(sorted(unsaved))} ({why})")
+    for why in dict.fromkeys(unsaved.values()):
+        names = ", ".join(sorted(name for name, given in unsaved.items() if given == why))
+        note(f"not recorded: {names} ({why})")
     return sorted(results, key=_place(problem, solutions))
 
 
@@ -155,10 +157,19 @@ def _place(problem: Problem, solutions: list[Solution]) -> Callable[[Result], tu
     return lambda result: (names.index(result.solution), workloads.index(result.workload))
 
 
-def is_kept(result: Result, options: RunOptions) -> bool:
-    """Few samples, or a part of the check tier, must not stand in the records as if they were the whole."""
+def _not_kept(
+    root: Path, problem: Problem, solution: Solution, result: Result, options: RunOptions
+) -> str | None:
+    """Why a result is not recorded; None: it is.
+
+    Few samples, or a part of the check tier, must not stand in the records as if they were the whole.
+    """
+    if not is_ours(root, problem, solution):
+        return f"a file from elsewhere; bench submit adds one that passes to solutions/{problem.name}"
+    if options.quick:
+        return "--quick takes few samples"
     whole_tier = options.axes is None and (not options.workloads or WHOLE_CHECK_TIER in options.workloads)
-    return not options.quick and (result.workload != WHOLE_CHECK_TIER or whole_tier)
+    return None if result.workload != WHOLE_CHECK_TIER or whole_tier else "a part of the check tier"
 
 
 def is_ours(root: Path, problem: Problem, solution: Solution) -> bool:

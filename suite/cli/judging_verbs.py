@@ -11,16 +11,20 @@ from typing import Any
 import click
 
 from suite import ab, store
+from suite.cli.again import again
 from suite.cli.console import (
     EXIT_FAILED,
+    SCALE_KEY,
     checkout,
+    json_option,
+    json_sink,
     note,
     own_problem_option,
     plain_errors,
     problem_option,
     show_table,
 )
-from suite.cli.inspecting_verbs import show_card_columns
+from suite.cli.inspecting_verbs import show_card_columns, warn_of_workloads
 from suite.cli.judging import (
     DEVICE_OPTION,
     SANDBOX_OPTION,
@@ -35,7 +39,7 @@ from suite.cli.problems import find_own_problem, find_problem
 from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.result import Result, Status
 from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
-from suite.solution import Solution, select_solution
+from suite.solution import MAX_BYTES, Solution, select_solution
 from suite.submission import accept, prepare
 from suite.tables import comparison_table
 
@@ -50,7 +54,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     return axes
 
 
-@click.command("run")
+@click.command("run", short_help="Judge solutions: right or wrong, how long, which rank.")
 @problem_option()
 @click.option(
     "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all of them."
@@ -59,7 +63,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     "--workload",
     "workloads",
     multiple=True,
-    help="Only this workload; repeatable. `check` is the check tier.",
+    help="Only this workload; repeatable. `check`: the check tier; `edge_cases`: those alone.",
 )
 @click.option(
     "--axes",
@@ -67,12 +71,7 @@ def _axes(_context: click.Context, _option: click.Parameter, text: str | None) -
     metavar="JSON",
     help="Check these axes alone, as a failure's reason gives them; not recorded.",
 )
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here, in the order in which they are measured.",
-)
+@json_option("JSON lines, in the order of measuring,")
 @click.option("--no-save", is_flag=True, help="Write nothing into reports, which may be read-only then.")
 @click.option(
     "--samples", is_flag=True, help="Also show how the samples fell; always shown for one solution."
@@ -134,10 +133,13 @@ def run_verb(
         show(root, problem, results, samples=samples)
         if options.device == "cpu":
             show_card_columns(problem, solutions, results)
+        command = again(problem, problem_name, names[0], results) if len(names) == 1 else None
+        if command and SCALE_KEY not in click.get_current_context().meta:
+            note(f"that case alone: {command}")
     exit_unless_all_passed(solutions, results)
 
 
-@click.command("submit")
+@click.command("submit", short_help="Judge a file and add it to a problem's solutions.")
 @click.argument("file", type=click.Path(path_type=Path))
 @own_problem_option()
 @click.option("--author", required=True, help="Letters, digits and hyphens.")
@@ -158,18 +160,23 @@ def submit_verb(
 ) -> None:
     """Judge FILE and, if it passes, add it to the solutions of a problem. On a GPU a second clock must agree.
 
-    FILE is a solution, or an answer to `bench prompt`: a Markdown reply with exactly one Python block.
+    FILE is a solution, or an answer to `bench prompt`: a Markdown reply with exactly one Python block. With
+    `-` it comes from standard input.
 
     \b
     Examples:
       bench submit my_kernel.py --problem argmin --author ada
       bench submit reply.md --problem argmin --author ada --idea split-rows
-      bench submit my_kernel.py --problem argmin --author ada --idea warp-shuffle
+      bench submit - --problem argmin --author ada --idea wider-loads < reply.md
     """
     root = checkout()
     with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
         problem = find_own_problem(root, problem_name)
-        submission = prepare(root, problem, file, author, idea, Path(folder))
+        answer = file
+        if str(file) == "-":
+            answer = Path(folder) / "answer.md"
+            answer.write_bytes(sys.stdin.buffer.read(MAX_BYTES + 1))
+        submission = prepare(root, problem, answer, author, idea, Path(folder))
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)
@@ -185,22 +192,26 @@ def submit_verb(
                 "not submitted: the second clock contradicts the first, or does not work here (bench doctor)"
             )
             sys.exit(EXIT_FAILED)
-        if options.device == "cpu":
-            show_card_columns(problem, [submission.solution], results)
         accept(submission)
         for result in results:
             store.append(root / "reports" / "results", result)
+        if options.device == "cpu":
+            try:
+                show_card_columns(problem, [submission.solution], results)
+                warn_of_workloads(problem, submission.solution)
+            except KeyboardInterrupt:
+                note("interrupted: it is submitted; bench inspect says what a card would make of it")
     click.echo(f"submitted: {submission.target.relative_to(root)}")
 
 
-@click.command("compare")
+@click.command("compare", short_help="Time two solutions in turn: FASTER, SLOWER or SAME?")
 @click.argument("a")
 @click.argument("b")
 @problem_option()
 @click.option(
     "--workload", "workloads", multiple=True, help="Only this workload; repeatable. Default: bench tier."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of a table.")
+@json_option("JSON lines, one a workload,")
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
 def compare_verb(
@@ -208,7 +219,7 @@ def compare_verb(
     b: str,
     problem_name: str,
     workloads: tuple[str, ...],
-    as_json: bool,
+    json_path: str | None,
     sandbox: str,
     timeout_s: float,
 ) -> None:
@@ -242,10 +253,10 @@ def compare_verb(
         for result in results
         if result.latency_ms is not None
     ]
-    if as_json:
+    with json_sink(json_path) as out:
         for result, comparison in compared:
-            click.echo(json.dumps(_comparison(first, second, result, comparison)))
-    elif compared:
+            out(json.dumps(_comparison(first, second, result, comparison)))
+    if compared and json_path != "-":
         show_table(comparison_table(first.name, second.name, compared))
     for result in results:
         if result.status is not Status.PASSED:

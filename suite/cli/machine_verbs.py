@@ -15,6 +15,8 @@ from suite.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     checkout,
+    json_option,
+    json_sink,
     note,
     plain_errors,
     show_table,
@@ -23,9 +25,9 @@ from suite.machine import has_gpu
 from suite.tables import findings_table, roofs_table
 
 
-@click.command("calibrate")
-@click.option("--json", "as_json", is_flag=True, help="Print the record, samples and all, as JSON.")
-def calibrate_verb(as_json: bool) -> None:
+@click.command("calibrate", short_help="Measure what this card reaches.")
+@json_option("The record, samples and all, as JSON")
+def calibrate_verb(json_path: str | None) -> None:
     """Measure what this card reaches: read, write, copy, and matmul in each class. Takes half a minute.
 
     The newest record of a board is the measured roof that its results are shown against; for a board without
@@ -46,9 +48,9 @@ def calibrate_verb(as_json: bool) -> None:
             note("interrupted: nothing was recorded")
             sys.exit(EXIT_INTERRUPTED)
         path = roofs.append(root / "reports" / "roofs", measured)
-    if as_json:
-        click.echo(roofs.to_json(measured))
-    else:
+    with json_sink(json_path) as out:
+        out(roofs.to_json(measured))
+    if json_path != "-":
         board = measured.board or "unknown"
         click.echo(
             f"{measured.gpu}, board {board}, driver {measured.driver or 'unknown'}, {measured.created}"
@@ -57,9 +59,9 @@ def calibrate_verb(as_json: bool) -> None:
     note(f"recorded: {path.relative_to(root)}")
 
 
-@click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def doctor_verb(as_json: bool) -> None:
+@click.command("doctor", short_help="Can this machine judge and measure?")
+@json_option("JSON")
+def doctor_verb(json_path: str | None) -> None:
     """Say whether this machine can judge and measure, and how to mend what keeps it from it.
 
     \b
@@ -67,9 +69,9 @@ def doctor_verb(as_json: bool) -> None:
       bench doctor
     """
     findings = machine_doctor.examine(checkout())
-    if as_json:
-        click.echo(json.dumps([finding.to_json() for finding in findings], indent=2))
-    else:
+    with json_sink(json_path) as out:
+        out(json.dumps([finding.to_json() for finding in findings], indent=2))
+    if json_path != "-":
         show_table(findings_table(findings))
     if any(finding.state == "fix" for finding in findings):
         sys.exit(EXIT_FAILED)

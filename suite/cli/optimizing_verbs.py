@@ -15,6 +15,8 @@ from suite.cli.console import (
     EXIT_INTERRUPTED,
     StatusLine,
     checkout,
+    json_option,
+    json_sink,
     note,
     plain_errors,
     problem_option,
@@ -39,7 +41,7 @@ DEFAULT_ROUNDS = 3
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 
-@click.command("optimize")
+@click.command("optimize", short_help="Take a solution through the stages with a model.")
 @problem_option(required=False)
 @click.option("--command", help="Reads a prompt on standard input, prints an answer; run by a shell, as you.")
 @click.option("--solution", "name", default="baseline", show_default=True, help="What to start from.")
@@ -74,7 +76,7 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
 )
 @click.option("--allow-unsandboxed", is_flag=True, help="Run answers though nothing confines them.")
 @click.option("--resume", help="Go on with this run: its id, or its folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON line a verdict.")
+@json_option("JSON lines, one a verdict,")
 @DEVICE_OPTION
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
@@ -89,7 +91,7 @@ def optimize_verb(
     answer_timeout_s: float,
     allow_unsandboxed: bool,
     resume: str | None,
-    as_json: bool,
+    json_path: str | None,
     device: str,
     sandbox: str,
     timeout_s: float,
@@ -136,7 +138,7 @@ def optimize_verb(
             settings = dataclasses.replace(settings, command=command or settings.command)
             _require_means(settings, allow_unsandboxed)
         try:
-            kept = _run(root, folder, settings, as_json)
+            kept = _run(root, folder, settings, json_path)
         finally:
             folder.close()
     if not kept:
@@ -167,12 +169,12 @@ def _require_means(settings: Settings, allow_unsandboxed: bool) -> None:
         raise SandboxError(f"nothing confines the answers: {why}; --allow-unsandboxed runs them all the same")
 
 
-def _run(root: Path, folder: RunFolder, settings: Settings, as_json: bool) -> bool:
+def _run(root: Path, folder: RunFolder, settings: Settings, json_path: str | None) -> bool:
     """Go through the stages; whether anything was kept."""
     problem, gpu = find_problem(root, settings.problem), find_card(settings.gpu)
     kept = False
     note(f"run {settings.id}: {problem.name} from {settings.solution}, for an {gpu.name}")
-    with StatusLine() as line:
+    with json_sink(json_path) as sink, StatusLine() as line:
         workshop = Workshop(root, problem, gpu, settings, line)
         if not workshop.times:
             note("no GPU: what is correct and fits the card is kept; latency is not compared")
@@ -189,7 +191,9 @@ def _run(root: Path, folder: RunFolder, settings: Settings, as_json: bool) -> bo
             for verdict in loop.run():
                 line.clear()
                 kept = kept or verdict.outcome is Outcome.KEPT
-                click.echo(json.dumps(dataclasses.asdict(verdict)) if as_json else line_of(verdict))
+                sink(json.dumps(dataclasses.asdict(verdict)))
+                if json_path != "-":
+                    click.echo(line_of(verdict))
         except KeyboardInterrupt:
             line.clear()
             note(f"interrupted: bench optimize --resume {settings.id} goes on")

@@ -14,6 +14,8 @@ from suite.cli.console import (
     EXIT_USAGE,
     StatusLine,
     checkout,
+    json_option,
+    json_sink,
     note,
     plain_errors,
     problem_option,
@@ -32,18 +34,13 @@ from suite.profiling import Unfit, profile
 from suite.solution import Solution
 
 
-@click.command("profile")
+@click.command("profile", short_help="Read a solution's hardware counters (Nsight Compute).")
 @problem_option()
 @click.option(
     "--solution", "names", multiple=True, help="A name or a path; repeatable. Default: all but the reference."
 )
 @click.option("--workload", "workload_name", default=SEED, show_default=True, help="Which workload.")
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write JSON lines here, one a solution.",
-)
+@json_option("JSON lines, one a solution,")
 @click.option("--no-save", is_flag=True, help="Write nothing into reports, which may be read-only then.")
 @SANDBOX_OPTION
 @TIMEOUT_OPTION
@@ -80,7 +77,7 @@ def profile_verb(
             )
             sys.exit(EXIT_USAGE)
         failed = False
-        with click.open_file(json_path or "/dev/null", "w") as sink, StatusLine() as line:
+        with json_sink(json_path) as sink, StatusLine() as line:
             try:
                 for found in profile(
                     root,
@@ -97,7 +94,7 @@ def profile_verb(
                         failed = True
                         note(f"{found.solution}: {found.status.value}: {found.reason}")
                         continue
-                    click.echo(to_json(found), file=sink)
+                    sink(to_json(found))
                     solution = next(s for s in solutions if s.name == found.solution)
                     if not no_save and is_ours(root, problem, solution):
                         profile_store.append(profiles_folder(root), found)

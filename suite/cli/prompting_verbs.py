@@ -21,7 +21,7 @@ from suite.stages.prompt import compose, known_metrics, to_json, to_markdown
 from suite.stages.stage import STAGES, stage_named
 
 
-@click.command("prompt")
+@click.command("prompt", short_help="Write the prompt that asks for the next version.")
 @problem_option()
 @click.option("--solution", "name", required=True, help="The version to start from: a name or a path.")
 @click.option(

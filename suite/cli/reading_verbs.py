@@ -13,6 +13,8 @@ import click
 from suite.cli.console import (
     EXIT_INTERRUPTED,
     checkout,
+    json_option,
+    json_sink,
     note,
     own_problem_option,
     plain_errors,
@@ -20,18 +22,18 @@ from suite.cli.console import (
     show_table,
 )
 from suite.cli.problems import find_own_problem, find_problem
-from suite.problem import Problem, find_problems
-from suite.solution import Solution, find_solutions
+from suite.problem import Problem, ProblemFolderError, find_problems
+from suite.solution import Solution, SolutionFileError, find_solutions
 from suite.tables import problems_table, solutions_table, workloads_table
 
 PRINTED = ("markdown", "csv", "json", "badge", "benchmark-action")
 """Forms of a report that are printed."""
 
 
-@click.command("list")
+@click.command("list", short_help="Problems; of one, its workloads and solutions.")
 @problem_option(required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def list_verb(problem_name: str | None, as_json: bool) -> None:
+@json_option("JSON")
+def list_verb(problem_name: str | None, json_path: str | None) -> None:
     """Problems; with --problem, its workloads and solutions.
 
     \b
@@ -42,9 +44,13 @@ def list_verb(problem_name: str | None, as_json: bool) -> None:
     root = checkout()
     with plain_errors():
         problems = [find_problem(root, problem_name)] if problem_name else find_problems(root)
-        listed = [(problem, find_solutions(root, problem)) for problem in problems]
-        if as_json:
-            click.echo(json.dumps([_listing(problem, solutions) for problem, solutions in listed], indent=2))
+        listed, errors = _sound(root, problems)
+        if errors and not listed:
+            raise errors[0]
+        with json_sink(json_path) as out:
+            out(json.dumps([_listing(problem, solutions) for problem, solutions in listed], indent=2))
+        if json_path == "-":
+            pass
         elif problem_name:
             problem, solutions = listed[0]
             show_table(workloads_table(problem))
@@ -52,6 +58,25 @@ def list_verb(problem_name: str | None, as_json: bool) -> None:
             show_table(solutions_table(solutions))
         else:
             show_table(problems_table(listed))
+        if errors:
+            raise errors[0]
+
+
+def _sound(
+    root: Path, problems: list[Problem]
+) -> tuple[list[tuple[Problem, list[Solution]]], list[ProblemFolderError | SolutionFileError]]:
+    """The problems that can be listed, and what is wrong with the others.
+
+    One that somebody is at work on must not hide the rest.
+    """
+    listed, errors = [], []
+    for problem in problems:
+        try:
+            _ = problem.workloads
+            listed.append((problem, find_solutions(root, problem)))
+        except (ProblemFolderError, SolutionFileError) as error:
+            errors.append(error)
+    return listed, errors
 
 
 def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
@@ -64,7 +89,7 @@ def _listing(problem: Problem, solutions: list[Solution]) -> dict[str, Any]:
     }
 
 
-@click.command("report")
+@click.command("report", short_help="Render the recorded results as pages, or print them.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Default: reports/html.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option(

@@ -13,6 +13,8 @@ from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     checkout,
+    json_option,
+    json_sink,
     note,
     own_problem_option,
     plain_errors,
@@ -58,19 +60,14 @@ class _Grades:
     reports: list[StageReport]
 
 
-@click.command("grade")
+@click.command("grade", short_help="Hold graded solutions against the rules of stages.")
 @own_problem_option()
 @click.option(
     "--workload", "workload_name", default=SEED, show_default=True, help="Whose launches and profile."
 )
 @GPU_OPTION
 @MEASURED_OPTION
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(allow_dash=True, dir_okay=False),
-    help="Also write one JSON object here.",
-)
+@json_option("One JSON object")
 def grade_verb(
     problem_name: str, workload_name: str, card: str, device: str | None, json_path: str | None
 ) -> None:
@@ -100,8 +97,8 @@ def grade_verb(
             note("interrupted")
             sys.exit(EXIT_INTERRUPTED)
         grades = _Grades(problem, workload, gpu, measured_on, graded, grade(graded))
-        with click.open_file(json_path or "/dev/null", "w") as sink:
-            click.echo(json.dumps(_as_json(grades)), file=sink)
+        with json_sink(json_path) as sink:
+            sink(json.dumps(_as_json(grades)))
     if json_path != "-":
         _show(grades)
     if any(report.with_outcome(Outcome.FAILED) for report in grades.reports):

@@ -44,6 +44,11 @@ _BY_TEXT = {
     "should have M >=": "tl.dot needs at least 16 on each side: pad the block",
     "Cannot make_shape_compatible": "two blocks of different shapes meet: expand with [:, None] or [None, :]",
     "numel cannot be larger than": "a block has at most 1048576 elements: loop over smaller ones",
+    "exceeds triton maximum tensor numel": "a block has at most 1048576 elements: loop over smaller ones",
+    "defines no class ModelNew": "call the torch.nn.Module that launches your kernels so",
+    "ModelNew.__init__()": "ModelNew takes the arguments of the problem's Model",
+    "ModelNew.forward()": "its forward takes the arguments of that of the problem's Model",
+    "object of type 'int' has no len()": "if this is a launch: its grid is a tuple, kernel[(n,)](...)",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from suite.judge.advice import advise
@@ -27,6 +28,8 @@ _COMPILE_TYPES = {
 }
 # The interpreter meets an invented name only when it runs the kernel; a compiler rejects it.
 _COMPILE_TEXTS = ("PassManager::run failed", "ptxas", "module 'triton.language' has no attribute")
+_PLACE = re.compile(r" \([^()]*, line \d+\)$")
+"""How a SyntaxError ends; the line is said for every exception."""
 _MEMORY_TYPES = {"MemoryError", "OutOfMemoryError", "_ArrayMemoryError"}  # the last is numpy's
 _MEMORY_TEXTS = ("can't allocate memory", "out of memory")
 
@@ -90,4 +93,6 @@ def _reason(status: Status, chain: list[tuple[str, str]], line: Any) -> str:
     # Triton's own messages show the source up to a caret and end with the cause; others begin with it.
     cause = (lines[-1] if kind in _SHOWING_SOURCE else lines[0]) if lines else "(no message)"
     where = f" (line {line})" if type(line) is int and 0 < line <= MAX_LINE else ""
+    if where:
+        cause = _PLACE.sub("", cause)
     return _with_advice(status, kind, plain(f"{kind}: {cause}"[:MAX_REASON]) + where)

@@ -45,7 +45,7 @@ _FILLS_AND_COPIES = (
 
 ONLY_UNSEALED = (
     f"{RULE}: its answer is right while anything may read the inputs, and wrong while its @triton.jit "
-    "kernels alone may; compute the operation in them"
+    "kernels alone may; compute the operation in them, and write every element of the output"
 )
 ONLY_WATCHED = (
     f"{RULE}: its answer is right while torch operators are observed, and wrong while they are not and its "

@@ -220,6 +220,10 @@ def _check_kind(reply: dict[str, Any], expected: list[torch.Tensor]) -> None:
         raise UnfitError(Status.REJECTED, "protocol: the reply does not describe the outputs")
     if len(found) != len(expected):
         raise WrongKindError(Status.INCORRECT, f"expected {len(expected)} output(s), found {len(found)}")
+    if [item.get("type") for item in found] == ["NoneType"]:
+        raise WrongKindError(
+            Status.INCORRECT, "expected type Tensor, found NoneType; forward returns nothing"
+        )
     for item, tensor in zip(found, expected, strict=True):
         wanted = {
             "type": "Tensor",

@@ -299,9 +299,10 @@ def _of_file(path: Path, what: str) -> Iterator[None]:
 
 
 def _require_names(module: ModuleType, names: tuple[str, ...]) -> None:
-    for name in names:
-        if not hasattr(module, name):
-            raise ProblemError(f"{module.__file__}: {name} is missing")
+    missing = [name for name in names if not hasattr(module, name)]
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise ProblemError(f"{module.__file__}: {', '.join(missing)} {are} missing")
 
 
 def _checked_tolerance(value: Any) -> Tolerance:

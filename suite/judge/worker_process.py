@@ -24,6 +24,7 @@ from typing import Any
 from suite.judge.arena import Arena
 from suite.judge.namespace import end_namespace, first_inside
 from suite.judge.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError, is_shown
+from suite.names import compiled_file
 from suite.result import Status
 from suite.worker.protocol import MAX_LINE_BYTES
 
@@ -217,7 +218,7 @@ class WorkerProcess:
         (self.directory / "solution").mkdir()
         if self.owner is not None:
             os.chown(self.directory, self.owner, -1)
-        copy = Path(shutil.copyfile(solution, self.directory / "solution" / f"{solution.stem}.py"))
+        copy = Path(shutil.copyfile(solution, self.directory / "solution" / compiled_file(solution.stem)))
         copy.chmod(0o644)
         return copy
 

@@ -43,14 +43,15 @@ def read_source(path: Path) -> Source:
         SourceError: it cannot be read or lacks a part.
     """
     if not path.is_file():
-        raise SourceError(f"{path}: no such file")
+        raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     content = path.read_bytes()
     if len(content) > MAX_BYTES:
         raise SourceError(f"{path}: {len(content)} bytes; a problem's file may have {MAX_BYTES}")
     try:
         tree = ast.parse(content, str(path))
     except SyntaxError as error:
-        raise SourceError(f"{path}:{error.lineno}: not Python: {error.msg}") from error
+        line = f":{error.lineno}" if error.lineno else ""  # NUL bytes stand on none
+        raise SourceError(f"{path}{line}: not Python: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise SourceError(f"{path}: not Python: {error}") from error
     defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}

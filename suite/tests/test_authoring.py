@@ -120,10 +120,7 @@ def test_a_good_problem_is_accepted(examined):
         "wrong answers: none passes at any of 2 workloads",
     ]
     assert texts(findings, "warning") == [
-        "edge cases: none with NaN",
-        "edge cases: none with infinities",
-        "edge cases: none with a non-contiguous input",
-        "edge cases: none with a size of 1",
+        "edge cases: none with NaN, infinities, a non-contiguous input, a size of 1",
         "distributions: none called uniform, offset, heavy_tails, integers, ties, infinities, denormals",
     ]
 
@@ -155,6 +152,12 @@ BADS = [
         ("import torch\nclass", "import torch\nfrom .inputs import x\nclass"),
     ),
     bad("lacks_a_name", r"contract: /.*/inputs\.py: flops is missing", ("def flops", "def flop")),
+    bad(
+        "lacks_two_names",
+        r"contract: /.*/inputs\.py: bytes_moved, flops are missing",
+        ("def flops", "def flop"),
+        ("def bytes_moved", "def bytes_move"),
+    ),
     bad("has_no_model", r"contract: /.*/reference\.py: Model is missing", ("class Model", "class Other")),
     bad(
         "cannot_be_imported",
@@ -328,8 +331,18 @@ BADS = [
 
 @pytest.mark.parametrize("one", BADS, ids=lambda one: one.name)
 def test_a_bad_problem_is_refused_for_its_reason(examined, one):
-    found = texts(examined(*one.changes))
+    findings = examined(*one.changes)
+    found = texts(findings)
     assert any(re.fullmatch(one.finding, text) for text in found), found
+    # What is missing does not stand beside "holds what it must".
+    states = [finding.state for finding in findings if finding.subject == "contract"]
+    assert len(set(states)) == 1
+
+
+def test_one_that_is_too_large_is_told_how_much_smaller(examined):
+    findings = examined(('"rows": 500000', '"rows": 5000000'))
+    (remedy,) = (finding.remedy for finding in findings if "28.99 GB" in finding.text)
+    assert remedy == "make it smaller: about 0.41 of its elements"
 
 
 def test_the_bad_problems_differ():

@@ -40,6 +40,7 @@ def root(tiny_root, monkeypatch):
     monkeypatch.chdir(tiny_root)
     monkeypatch.setattr(judging, "run", fake_run({}))
     monkeypatch.setattr(judging_verbs, "show_card_columns", lambda *_: None)
+    monkeypatch.setattr(judging_verbs, "warn_of_workloads", lambda *_: None)
     return tiny_root
 
 
@@ -202,6 +203,24 @@ def test_a_broken_problem_folder_is_named(root, arguments, source, message):
     assert message in outcome.stderr
 
 
+def test_a_broken_problem_folder_does_not_hide_the_others(root):
+    (root / "problems" / "begun").mkdir()
+    (root / "problems" / "begun" / "inputs.py").write_text("WORKLOADS = {}")
+    outcome = bench("list")
+    assert outcome.exit_code == 2
+    assert [line.split()[0] for line in outcome.stdout.splitlines()[2:]] == ["row_argmin"]
+    assert outcome.stderr.endswith("inputs.py: WORKLOADS must be a dict with at least one entry\n")
+
+
+def test_a_problem_folder_without_inputs_is_named(root):
+    (root / "problems" / "begun").mkdir()
+    outcome = bench("check-problem", "begun")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == (
+        "Error: problems/begun has no inputs.py; CONTRIBUTING.md says what a problem holds"
+    )
+
+
 def test_a_problem_without_a_reference_is_named(root):
     reference = root / "problems" / "row_argmin" / "reference.py"
     reference.unlink()
@@ -308,18 +327,19 @@ def test_a_second_run_is_appended(root):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "why"),
     [
-        ("--quick",),
-        ("--workload", "small"),
-        ("--quick", "--workload", "check"),
-        ("--axes", '{"rows": 3, "cols": 2}'),
+        (("--quick",), "--quick takes few samples"),
+        (("--workload", "small"), "a part of the check tier"),
+        (("--workload", "edge_cases"), "a part of the check tier"),
+        (("--quick", "--workload", "check"), "--quick takes few samples"),
+        (("--axes", '{"rows": 3, "cols": 2}'), "a part of the check tier"),
     ],
 )
-def test_a_part_of_the_check_tier_is_not_recorded(root, options):
+def test_a_part_of_the_check_tier_is_not_recorded(root, options, why):
     outcome = bench(*RUN, *options)
     assert outcome.exit_code == 0
-    assert outcome.stderr.splitlines()[-1].startswith("not recorded: reference, tests_right (")
+    assert outcome.stderr.splitlines()[-1] == f"not recorded: reference, tests_right ({why})"
     assert recorded(root) == []
 
 
@@ -354,7 +374,10 @@ def test_a_file_from_elsewhere_is_judged_and_not_recorded(root, tmp_path_factory
     mine.write_text(RIGHT.read_text())
     outcome = bench(*RUN, "--solution", mine, "--solution", "tests_right")
     assert outcome.exit_code == 0
-    assert outcome.stderr.splitlines()[-1].startswith("not recorded: mine (")
+    assert outcome.stderr.splitlines()[-1] == (
+        "not recorded: mine (a file from elsewhere; bench submit adds one that passes to "
+        "solutions/row_argmin)"
+    )
     assert "mine" in outcome.stdout
     assert recorded(root) == ["tests_right"]
 
@@ -374,6 +397,38 @@ def test_two_files_of_the_same_name_are_refused(root):
     assert outcome.stderr.splitlines()[-1] == (
         f"Error: {paths[1]} and {paths[0]} have the same name; rename one"
     )
+
+
+def test_an_answer_is_submitted_from_standard_input(root, monkeypatch):
+    monkeypatch.setattr(judging_verbs, "choose", lambda *_: ("bubblewrap", ""))
+    reply = f"Here it is:\n```python\n{RIGHT.read_text()}```\n"
+    arguments = ["submit", "-", "--problem", "row_argmin", "--device", "cpu", "--author", "ada"]
+    outcome = CliRunner().invoke(cli.main, [*arguments, "--idea", "piped"], input=reply)
+    assert (outcome.exit_code, outcome.stdout.splitlines()[-1]) == (
+        0,
+        "submitted: solutions/row_argmin/ada_piped.py",
+    )
+    assert (root / "solutions" / "row_argmin" / "ada_piped.py").read_text() == RIGHT.read_text()
+    empty = CliRunner().invoke(cli.main, arguments, input="")
+    assert empty.exit_code == 2
+    assert empty.stderr.endswith("answer.md: the answer is empty\n")
+
+
+def test_what_passed_is_submitted_though_the_inspection_after_it_is_interrupted(root, monkeypatch):
+    def inspect(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(judging_verbs, "choose", lambda *_: ("bubblewrap", ""))
+    monkeypatch.setattr(judging_verbs, "warn_of_workloads", inspect)
+    outcome = bench(
+        "submit", RIGHT, "--problem", "row_argmin", "--device", "cpu", "--author", "ada", "--idea", "x"
+    )
+    assert (outcome.exit_code, outcome.stdout.splitlines()[-1]) == (
+        0,
+        "submitted: solutions/row_argmin/ada_x.py",
+    )
+    assert outcome.stderr.splitlines()[-1].startswith("interrupted: it is submitted; bench inspect says ")
+    assert (root / "solutions" / "row_argmin" / "ada_x.py").exists()
 
 
 def test_a_submitted_file_called_like_a_stage_is_refused(root):

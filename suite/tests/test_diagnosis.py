@@ -77,7 +77,35 @@ def failure(*chain, line=None):
             [("SyntaxError", "invalid syntax (mine.py, line 4)")],
             4,
             Status.COMPILE_ERROR,
-            "SyntaxError: invalid syntax (mine.py, line 4) (line 4)",
+            "SyntaxError: invalid syntax (line 4)",
+        ),
+        (
+            [("ImportError", "the file defines no class ModelNew")],
+            None,
+            Status.COMPILE_ERROR,
+            "ImportError: the file defines no class ModelNew; "
+            "call the torch.nn.Module that launches your kernels so",
+        ),
+        (
+            [("TypeError", "ModelNew.__init__() takes 1 positional argument but 2 were given")],
+            None,
+            Status.RUNTIME_ERROR,
+            "TypeError: ModelNew.__init__() takes 1 positional argument but 2 were given; "
+            "ModelNew takes the arguments of the problem's Model",
+        ),
+        (
+            [("TypeError", "ModelNew.forward() takes 1 positional argument but 2 were given")],
+            None,
+            Status.RUNTIME_ERROR,
+            "TypeError: ModelNew.forward() takes 1 positional argument but 2 were given; "
+            "its forward takes the arguments of that of the problem's Model",
+        ),
+        (
+            [("TypeError", "object of type 'int' has no len()")],
+            33,
+            Status.RUNTIME_ERROR,
+            "TypeError: object of type 'int' has no len() (line 33); "
+            "if this is a launch: its grid is a tuple, kernel[(n,)](...)",
         ),
         (
             [

@@ -15,7 +15,7 @@ from suite.analysis.occupancy import Occupancy, Waves
 from suite.analysis.sass import Access, SassFacts
 from suite.analysis.tables import advice, card_table, code_table, launches_table, totals_table
 from suite.cli import inspecting_verbs
-from suite.cli.inspecting_verbs import find_card, show_card_columns
+from suite.cli.inspecting_verbs import find_card, show_card_columns, warn_of_workloads
 from suite.gpus import RTX_4090, by_slug
 from suite.problem import UnknownNameError, find_problem
 from suite.result import Status
@@ -208,6 +208,27 @@ def test_columns_of_the_reference_card_for_what_passed(answers, tiny_root, capsy
     failed = dataclasses.replace(passed, status=Status.INCORRECT, latency_ms=None, reason="1 wrong")
     show_card_columns(problem, solutions, [failed])
     assert capsys.readouterr().out == ""
+
+
+def test_workloads_that_the_card_would_refuse_are_named(tiny_root, monkeypatch, capsys):
+    problem = find_problem(tiny_root, "row_argmin")
+    inputs = problem.folder / "inputs.py"
+    more = "".join(f'    "b{i}": {{"tier": "bench", "axes": {{"rows": {i}}}}},\n' for i in range(3))
+    inputs.write_text(inputs.read_text().replace("WORKLOADS = {\n", "WORKLOADS = {\n" + more))
+    lost = dataclasses.replace(FINE, reports=(), failure="IndexError in the call (line 9): no")
+    seen = {"b0": FINE, "b1": UNFIT, "b2": lost}
+    monkeypatch.setattr(
+        inspecting_verbs,
+        "inspect",
+        lambda _problem, workload, *_: dataclasses.replace(seen[workload.name], workload=workload.name),
+    )
+    (mine,) = (s for s in find_solutions(tiny_root, problem) if s.name == "tests_right")
+    warn_of_workloads(problem, mine)
+    assert capsys.readouterr().err.splitlines() == [
+        "compiling for the other 3 bench workloads; Ctrl-C leaves that out",
+        "warning: on b1 tests_right would not run there: exceeds shared memory: 131072 of 101376 bytes",
+        "warning: nothing is known of tests_right on b2: IndexError in the call (line 9): no",
+    ]
 
 
 def test_a_real_inspection(tiny_root, monkeypatch):

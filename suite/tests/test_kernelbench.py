@@ -57,6 +57,16 @@ def verdicts(
     return {record.solution: record for record in records}
 
 
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "binary.py").write_bytes(b"\0\1")
+    with pytest.raises(
+        SourceError, match=r"binary\.py: not Python: source code string cannot contain null bytes$"
+    ):
+        read_source(tmp_path / "binary.py")
+    with pytest.raises(SourceError, match=r"not a file$"):
+        read_source(tmp_path)
+
+
 def test_the_files_cover_what_the_format_has() -> None:
     assert NAMES == [
         "batch_norm",

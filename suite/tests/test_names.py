@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.names import did_you_mean
+from suite.names import compiled_file, did_you_mean
 
 KNOWN = ["argmax", "argmin", "matmul_large_k"]
 
@@ -29,3 +29,10 @@ def test_without_known_names_the_hint_says_so():
 def test_any_name_gets_a_hint(name, known):
     hint = did_you_mean(name, known)
     assert hint == "; there are none" if not known else hint.startswith(("; did you mean ", "; there are: "))
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"), [("my_kernel-2", "my_kernel-2.py"), ("größer", "gr__er.py"), ("日本 1", "___1.py")]
+)
+def test_what_is_compiled_has_an_ascii_name(stem, name):
+    assert compiled_file(stem) == name

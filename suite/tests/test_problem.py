@@ -121,15 +121,15 @@ def workload_text(entry, name="odd"):
         ('WORKLOADS = {"seed": {"tier": "check", "axes": {}}}', ": workload 'seed' must be of tier 'bench'"),
         (
             workload_text('{"tier": "check", "axes": {}}', name=""),
-            ": a workload's name must be a string other than 'check', found ''",
+            ": a workload's name must be a string other than 'check' and 'edge_cases', found ''",
         ),
         (
             workload_text('{"tier": "check", "axes": {}}', name=7),
-            ": a workload's name must be a string other than 'check', found 7",
+            ": a workload's name must be a string other than 'check' and 'edge_cases', found 7",
         ),
         (
             workload_text('{"tier": "check", "axes": {}}', name="check"),
-            ": a workload's name must be a string other than 'check', found 'check'",
+            ": a workload's name must be a string other than 'check' and 'edge_cases', found 'check'",
         ),
     ],
 )

@@ -71,6 +71,12 @@ def test_quick_takes_the_first_few_checks_on_a_cpu(plan, problem):
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_edge_cases_can_be_checked_alone(plan, device):
+    planned = plan(device, "edge_cases")
+    assert (planned.checks, planned.benches, planned.edge_cases, planned.hidden) == ({}, {}, True, 0)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
 @pytest.mark.parametrize("quick", [False, True])
 def test_axes_are_checked_alone_and_as_they_are(plan, device, quick):
     planned = plan(device, axes={"rows": 3}, quick=quick)

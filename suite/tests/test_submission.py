@@ -203,3 +203,8 @@ def test_a_wrong_solution_is_refused_and_nothing_is_written(tiny_root, monkeypat
     assert "incorrect" in outcome.stdout
     assert files(tiny_root / "solutions") == ["row_argmin/tests_right.py"]
     assert not (tiny_root / "reports" / "results").exists()
+
+
+def test_a_folder_is_no_file(tiny_root, problem):
+    with pytest.raises(SolutionFileError, match=r"solutions: not a file$"):
+        prepare(tiny_root, problem, tiny_root / "solutions", "ada", None, tiny_root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from triton.backends.compiler import GPUTarget
+from triton.runtime.jit import get_jit_fn_file_line
 
 from suite.analysis.child.build import build
 from suite.analysis.child.capture import Recorder, install
@@ -19,6 +21,8 @@ from suite.analysis.child.meta import Bookkeeper, MetaCuda, NeedsValuesError
 
 Emit = Callable[..., None]
 MAX_TEXT = 600
+_PLACE = re.compile(r"at (\d+):\d+:")
+"""How a complaint of Triton's compiler begins: a place, counted from the kernel's `def`."""
 # How torch says that an operation has no answer without values.
 _META_COMPLAINTS = ("meta tensor", "'Meta' backend", "data-dependent", "Meta device", "register_meta")
 
@@ -90,7 +94,7 @@ class Session:
                 self._emit("variant", number=number, built=built, reason=None)
             except Exception as error:
                 traceback.print_exc()
-                self._emit("variant", number=number, built=None, reason=_one_line(error))
+                self._emit("variant", number=number, built=None, reason=_refusal(error, variant.source.fn))
 
 
 def describe_error(error: BaseException, solution: Path) -> dict[str, Any]:
@@ -106,6 +110,16 @@ def describe_error(error: BaseException, solution: Path) -> dict[str, Any]:
         "line": lines[-1] if lines else None,
         "needs_values": needs_values,
     }
+
+
+def _refusal(error: Exception, kernel: Any) -> str:
+    """Why a launch does not compile: the line and the cause, without the source that Triton shows between."""
+    shown = str(error).splitlines()
+    place = _PLACE.match(shown[0]) if shown else None
+    if place is None:
+        return _one_line(error)
+    line = get_jit_fn_file_line(kernel)[1] + int(place[1]) - 1
+    return f"{shown[-1].strip(' ^') or _one_line(error)} (line {line})"[:MAX_TEXT]
 
 
 def _one_line(error: BaseException) -> str:

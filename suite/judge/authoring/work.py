@@ -97,7 +97,8 @@ def memory(subject: Subject) -> Findings:
             found.append((warned if subject.truth.is_counted else refused)("memory", text, remedy))
         if held > CARD_BYTES:
             text = f"workload {shapes.name!r} needs {held / 1e9:.2f} GB to be judged, of 12 GB"
-            found.append((warned if subject.truth.is_counted else refused)("memory", text, "make it smaller"))
+            remedy = f"make it smaller: about {CARD_BYTES / held:.2f} of its elements"
+            found.append((warned if subject.truth.is_counted else refused)("memory", text, remedy))
     text = f"the largest, {largest[1]!r}, needs {largest[0] / 1e9:.2f} GB of 12 GB to be judged"
     yield from found or [passed("memory", text)]
 

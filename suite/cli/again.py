@@ -1,0 +1,33 @@
+"""After a failure: the command that judges the case that failed once more, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from suite.problem import EDGE_CASES, Problem
+from suite.result import Result, Status
+
+_AXES = re.compile(r"--axes '(\{[^']*\})'")
+
+
+def again(problem: Problem, problem_name: str, name: str, results: list[Result]) -> str | None:
+    """The command for the first failure of a solution; None where nothing failed, or before any case.
+
+    Args:
+        problem: what was judged.
+        problem_name: as the user called it, and so is the solution's `name`.
+        results: of one solution.
+    """
+    reason = next((r.reason or "" for r in results if r.status is not Status.PASSED), "")
+    axes = _AXES.search(reason)
+    place = reason.partition(":")[0]
+    if axes:
+        case = f"--axes '{axes[1]}'"
+    elif place.startswith("edge case "):
+        case = f"--workload {EDGE_CASES}"
+    elif place in {workload.name for workload in problem.workloads}:
+        case = f"--workload {place}"
+    else:
+        return None
+    return f"bench run --problem {shlex.quote(problem_name)} --solution {shlex.quote(name)} {case}"
