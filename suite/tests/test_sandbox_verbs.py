@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from suite.cli import main
+from suite.cli import judging_verbs, main
 from suite.judge import sandbox
 from suite.leaderboard import board
 from suite.result import Result, from_json
@@ -40,6 +40,13 @@ def test_a_run_without_a_sandbox_says_so_once_and_in_every_result(root):
     assert "sandbox" in outcome.stdout.splitlines()[0]
 
 
+@pytest.fixture
+def uninspected(monkeypatch):
+    """Without the RTX 4090's columns, which cost a compilation and say nothing of the sandbox."""
+    monkeypatch.setattr(judging_verbs, "show_card_columns", lambda *_: None)
+
+
+@pytest.mark.usefixtures("uninspected")
 def test_a_confined_run_says_nothing_and_records_it(root):
     if sandbox.available() is not None:
         pytest.skip(str(sandbox.available()))
@@ -55,6 +62,7 @@ def test_a_sandbox_that_does_not_work_is_an_error_where_it_was_asked_for(root, m
     assert outcome.stderr.splitlines()[-1] == "Error: --sandbox bubblewrap: no user namespaces"
 
 
+@pytest.mark.usefixtures("uninspected")
 def test_submitting_what_nothing_confines_takes_a_flag(root, tmp_path_factory):
     file = tmp_path_factory.mktemp("elsewhere") / "mine.py"
     file.write_text(RIGHT.read_text())

@@ -4,10 +4,11 @@ import pytest
 from click.testing import CliRunner
 
 from suite import store
-from suite.cli import main
+from suite.cli import judging_verbs, main
 from suite.problem import find_problem
 from suite.solution import SolutionFileError
 from suite.submission import SubmissionError, accept, code_file, prepare
+from suite.tests.fake_results import fake_result
 from suite.tests.wrong_solutions import RIGHT, WRONG
 
 
@@ -188,6 +189,13 @@ def test_a_reply_is_taken_in_like_a_file(tiny_root, mine, monkeypatch):
     monkeypatch.chdir(tiny_root)
     reply = mine.with_suffix(".md")
     reply.write_text(f"# Answer\n```python\n{without_header()}```\n")
+
+    def judge(_root, problem, solutions, *_options, **_more):
+        assert [solution.path.read_text() for solution in solutions] == [without_header()]
+        return [fake_result(solutions[0].name, "check", None, gpu=None, problem=problem.name)]
+
+    monkeypatch.setattr(judging_verbs, "judge", judge)  # the test above has the real one
+    monkeypatch.setattr(judging_verbs, "show_card_columns", lambda *_: None)
     outcome = submit(reply)
     assert outcome.exit_code == 0, outcome.output
     assert outcome.stdout.splitlines()[-1] == "submitted: solutions/row_argmin/ada_mine.py"
