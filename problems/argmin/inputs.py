@@ -9,7 +9,7 @@ import torch
 WORKLOADS = {
     # The seed documents' shape: 4095 columns put every row on another 16-byte phase.
     "seed": {"tier": "bench", "axes": {"shape": [128, 4096, 4095], "dim": 1}},
-    # The same work with aligned rows; exactly 2**31 elements, so 32-bit offsets overflow.
+    # The same work with aligned rows; exactly 2**31 elements: the count overflows 32 bits, no offset does.
     "pow2_twin": {"tier": "bench", "axes": {"shape": [128, 4096, 4096], "dim": 1}},
     # 2.1 GB each from here on. The reduced values are neighbours in memory.
     "last_dim": {"tier": "bench", "axes": {"shape": [32771, 16385], "dim": -1}},
@@ -69,6 +69,11 @@ DISTRIBUTIONS = (
 
 _SEED_SHAPE = (128, 4096, 4095)
 
+# Of short, middling and long slices. A loop over rows takes the interpreter a third of a millisecond each; on
+# a card the long ones must be shared among programs.
+_HOST_EXPONENTS = ((5, 7), (8, 9), (10, 11))
+_CARD_EXPONENTS = ((5, 8), (9, 13), (14, 20))
+
 
 def get_init_inputs(dim: int = 1, **_axes) -> list:
     """Arguments of `Model`: the dimension to reduce."""
@@ -100,7 +105,7 @@ def flops(**_axes) -> int:
 
 def edge_cases() -> list[dict]:
     """Small cases in which a wrong tie rule, start value, NaN rule or address shows."""
-    return [*_value_cases(), *_layout_cases(), *_shape_cases()]
+    return [*_value_cases(), *_layout_cases(), *_shape_cases(), *_tile_edge_cases(), *_far_apart_cases()]
 
 
 def _allocate(shape, layout):
@@ -138,21 +143,25 @@ def _fill(x, dim, distribution):
         size = x.shape[dim]
         ramp = torch.arange(size, 0, -1, dtype=torch.float32).clamp(min=8)
         x.uniform_().add_(ramp.reshape([size if i == dim % x.ndim else 1 for i in range(x.ndim)]))
-    elif distribution in ("nan", "infinities"):  # one element in 64: some slices have several, some none
+    elif distribution in ("nan", "infinities"):
+        # About one in a slice, whatever its length: with many the first tile would settle all.
         x.uniform_(-1.0, 1.0)
         special = (math.nan, -math.nan) if distribution == "nan" else (math.inf, -math.inf)
         for value in special:
-            x.masked_fill_(torch.rand(x.shape) < 1 / 128, value)
+            x.masked_fill_(torch.rand(x.shape) < 0.5 / x.shape[dim], value)
     else:
         raise ValueError(f"unknown distribution {distribution!r}")
 
 
 def draw_axes(randint):
-    """Axes of a hidden workload: 1 to 4 dimensions, at most 36 outputs: the interpreter takes its time."""
+    """Axes of a hidden workload: 1 to 4 dimensions, at most 36 outputs: the interpreter takes its time.
+
+    Half of the slices end where a tile of a power of two does, one before or one after.
+    """
     others = randint(0, 3)
     shape = [randint(1, (36, 6, 3)[others - 1]) for _ in range(others)]
     dim = randint(0, len(shape))
-    shape.insert(dim, randint(1, 300))
+    shape.insert(dim, randint(1, 300) if randint(0, 1) else 2 ** randint(3, 8) + randint(-1, 1))
     layouts = ["contiguous", "transposed", "every_other"]
     return {
         "shape": shape,
@@ -226,3 +235,48 @@ def _shape_cases():
         _case("dim_out_of_range", torch.rand(3, 4), 2, "IndexError"),
         _case("negative_dim_out_of_range", torch.rand(3, 4), -3, "IndexError"),
     ]
+
+
+def _tile_edge_cases():
+    """Slices of 2^n elements, one fewer and one more, so that tiles of any size end there.
+
+    What decides a slice stands in its second half, often with a rival in the first. So a loop that stops
+    early shows, and a rule for ties, NaN, infinities, zeros or denormals that fails between two tiles.
+    """
+    reach = _CARD_EXPONENTS if torch.get_default_device().type == "cuda" else _HOST_EXPONENTS
+    cases = []
+    for (low, high), past in zip(reach, torch.randperm(3, device="cpu").tolist(), strict=True):
+        rows = 2 ** _drawn(low, high) + past - 1
+        x = _decided_late(rows)
+        last = bool(_drawn(0, 1))
+        cases.append(_case(f"slices_of_{rows}", x.t().contiguous() if last else x, int(last)))
+    return cases
+
+
+def _drawn(low, high):
+    return int(torch.randint(low, high + 1, (), device="cpu"))
+
+
+def _decided_late(rows):
+    """Six columns; each has its minimum, or a rival of it, in the second half."""
+    x = torch.rand(rows, 6)
+    early, late = _drawn(0, rows // 2 - 1), _drawn(rows // 2, rows - 1)
+    best = int(x[:, 0].argmin())
+    x[[best, rows - 1], 0] = x[[rows - 1, best], 0]
+    x[early, 1] = x[late, 1] = -1.0
+    x[late, 2] = math.copysign(math.nan, _drawn(0, 1) - 0.5)
+    x[early, 3], x[late, 3] = -3.4028234663852886e38, -math.inf
+    x[early, 4], x[late, 4] = 0.0, -0.0
+    x[early, 5], x[late, 5] = 0.0, -1e-40
+    return x
+
+
+def _far_apart_cases():
+    """Elements more than 2^31 apart, for 64-bit offsets: 8.6 GB of memory, of which a view reads little.
+
+    None where they have no room: in the host memory that judge and worker share, on a card with less free.
+    """
+    if torch.get_default_device().type != "cuda" or torch.cuda.mem_get_info()[0] < 10e9:
+        return []
+    x = torch.empty(2**31 + 1024).as_strided((3, 70, 5), (2**30, 5, 1))
+    return [_case("far_apart", x.uniform_(), 1)]

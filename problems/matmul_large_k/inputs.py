@@ -64,6 +64,9 @@ DISTRIBUTIONS: tuple = (
     "infinities",
     "denormals",
 )
+# Of short, middling and long K: a card has to split the long ones.
+_HOST_EXPONENTS = ((5, 7), (8, 10), (11, 12))
+_CARD_EXPONENTS = ((5, 8), (9, 13), (14, 18))
 _SPECIAL = {"nan": (torch.nan, torch.nan), "infinities": (torch.inf, -torch.inf)}
 
 
@@ -126,11 +129,14 @@ def get_inputs(
 
 
 def draw_axes(randint) -> dict:
-    """Axes of a hidden workload: any shape that the interpreter multiplies in a second."""
+    """Axes of a hidden workload: any shape that the interpreter multiplies in a second.
+
+    Half of the sizes are a power of two, one fewer or one more.
+    """
     return {
-        "m": randint(1, 140),
-        "k": randint(1, 1200),
-        "n": randint(1, 140),
+        "m": randint(1, 140) if randint(0, 1) else 2 ** randint(3, 8) + randint(-1, 1),
+        "k": randint(1, 1200) if randint(0, 1) else 2 ** randint(3, 10) + randint(-1, 1),
+        "n": randint(1, 140) if randint(0, 1) else 2 ** randint(3, 8) + randint(-1, 1),
         "transpose_a": bool(randint(0, 1)),
         "transpose_b": bool(randint(0, 1)),
     }
@@ -225,6 +231,31 @@ def _magnitude_cases() -> list[dict]:
     ]
 
 
+def _tile_edge_cases() -> list[dict]:
+    """K of 2^n, one fewer and one more: tiles and pieces of any size end there. One NaN, in the last half.
+
+    One product left out is an error of 1/sqrt(K).
+    """
+    reach = _CARD_EXPONENTS if torch.get_default_device().type == "cuda" else _HOST_EXPONENTS
+    cases = []
+    for (low, high), past in zip(reach, torch.randperm(3, device="cpu").tolist(), strict=True):
+        k = 2 ** _drawn(low, high) + past - 1
+        a, b = torch.randn(_drawn(8, 24), k), torch.randn(k, _drawn(8, 24))
+        a[_drawn(0, a.shape[0] - 1), _drawn(k // 2, k - 1)] = torch.nan
+        cases.append(_case(f"k_of_{k}", a, b))
+    return cases
+
+
+def _drawn(low: int, high: int) -> int:
+    return int(torch.randint(low, high + 1, (), device="cpu"))
+
+
 def edge_cases() -> list[dict]:
     """Tiny operands where kernels go wrong, on the current default device."""
-    return [*_non_finite_cases(), *_layout_cases(), *_size_cases(), *_magnitude_cases()]
+    return [
+        *_non_finite_cases(),
+        *_layout_cases(),
+        *_size_cases(),
+        *_magnitude_cases(),
+        *_tile_edge_cases(),
+    ]

@@ -22,7 +22,7 @@ def require_agreement(attached: Attached, case: Case, exchange: Exchange, truth:
     truths = truth.exact_outputs(case)
     before = fingerprint(case.genuine)
     call = attached.call(case, exchange)
-    check_inputs(before, case)
+    check_inputs(before, call.inputs)
     try:
         verify(call.reply, attached, truths, truth)
     except UnfitError as error:

@@ -17,6 +17,9 @@ POISON = 0xFF  # NaN as a float, -1 as an integer: no right answer
 class Exchange(Protocol):
     """Memory shared with the workers of one workload."""
 
+    lends: bool
+    """Are shared inputs copies, which hold something only while a worker is asked to read it?"""
+
     def allocating_inputs(self) -> contextlib.AbstractContextManager[None]:
         """Tensors made inside can be published without a copy, where the device allows it."""
 
@@ -45,6 +48,13 @@ def bytes_of(tensor: torch.Tensor) -> torch.Tensor:
     return torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage)
 
 
+def copy_of(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of the whole memory behind a tensor, gaps included, seen as the tensor sees it."""
+    apart = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    apart.set_(bytes_of(tensor).clone().untyped_storage())
+    return apart.as_strided(tensor.shape, tensor.stride(), int(tensor.storage_offset()))
+
+
 def _spec(tensor: torch.Tensor, buffer: BufferSpec | None, offset_bytes: int) -> TensorSpec:
     dtype = str(tensor.dtype).removeprefix("torch.")
     return TensorSpec(dtype, tuple(tensor.shape), tensor.stride(), offset_bytes, buffer)
@@ -54,8 +64,11 @@ class CudaExchange:
     """Shares device memory by CUDA IPC.
 
     An IPC handle opens a whole allocation of the caching allocator. Each role therefore has a memory pool of
-    its own: the allocations that a worker can map hold nothing but what it may see.
+    its own: the allocations that a worker can map hold nothing but what it may see. Inputs are made where
+    they are read: the largest leave no room for a second copy.
     """
+
+    lends = False
 
     def __init__(self) -> None:
         self._pools: dict[str, torch.cuda.MemPool] = {}
@@ -92,6 +105,8 @@ class CudaExchange:
 
 class ArenaExchange:
     """Shares host memory through a worker's arena."""
+
+    lends = True
 
     def __init__(self, arena: Arena) -> None:
         self._arena = arena

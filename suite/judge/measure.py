@@ -239,7 +239,7 @@ class Bench:
                         require_launches(call)
                     if side.kind is Kind.NOTED:
                         require_own_work(call, sizes_of(case, side.attached))
-                    check_inputs(before, case)
+                    check_inputs(before, call.inputs)
                     verdicts = verify(call.reply, side.attached, truths, self.truth)
                     side.checked.note(verdicts, classes_of(self.truth))
         solution_ms, rival_ms = (latencies_ms[side.attached.role] for side in pair)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +10,7 @@ import torch
 
 from suite.judge.compare import RightOutput, Verdict, compare
 from suite.judge.diagnosis import plain, raised
-from suite.judge.exchange import Exchange, poison
+from suite.judge.exchange import Exchange, bytes_of, copy_of, poison
 from suite.judge.fingerprint import changed, fingerprint
 from suite.judge.truth import Case, Expected, Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
@@ -37,10 +35,11 @@ class WrongKindError(UnfitError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a worker replied to one call, and how long the judge waited for it."""
+    """What a worker replied to one call, how long the judge waited for it, and the inputs as it left them."""
 
     reply: dict[str, Any]
     wall_ms: float
+    inputs: list[torch.Tensor]
 
 
 @dataclass(slots=True)
@@ -95,12 +94,16 @@ class Attached:
         if specs != self._specs:
             self.worker.request("attach", self.timeout_s, inputs=specs[0], outputs=specs[1])
             self._specs = specs
-        with _sealed(case, watch):
+        _lend(case, watch)
+        try:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             started = time.perf_counter()
             reply = self.worker.request("call", self.timeout_s, method=method, copy=True, watch=watch)
-            return Call(reply, 1000 * (time.perf_counter() - started))
+            wall_ms = 1000 * (time.perf_counter() - started)
+        finally:
+            left = _take_back(case, watch)
+        return Call(reply, wall_ms, left)
 
     def detach(self) -> None:
         """Let go of the shared memory."""
@@ -135,18 +138,36 @@ class Checked:
                 self.precision = max(seen, key=classes.index)
 
 
-@contextlib.contextmanager
-def _sealed(case: Case, watch: dict[str, Any] | None) -> Iterator[None]:
-    """The large inputs of a case are scrambled inside, if `watch` says so."""
-    if watch is None or watch["seed"] is None:
-        yield
+def _lend(case: Case, watch: dict[str, Any] | None) -> None:
+    """Put the inputs where the worker reads them, scrambled if `watch` says so.
+
+    Whatever lies in shared memory can be read at any time, also before a call and by a thread of the solution
+    that waits for it. Where inputs are lent, a sealed call's stand there scrambled and in no other form.
+    """
+    if not case.lent:
+        _scramble(case.inputs, watch)
         return
-    large = [case.inputs[index] for index in watch["large"]]
-    scramble(large, watch["seed"])
-    try:
-        yield
-    finally:
-        scramble(large, watch["seed"])
+    filled = [copy_of(tensor) for tensor in case.genuine]
+    _scramble(filled, watch)
+    for source, target in zip(filled, case.inputs, strict=True):
+        bytes_of(target).copy_(bytes_of(source))
+
+
+def _take_back(case: Case, watch: dict[str, Any] | None) -> list[torch.Tensor]:
+    """The inputs as the call left them, readable; lent ones are gone from shared memory."""
+    if not case.lent:
+        _scramble(case.inputs, watch)
+        return case.inputs
+    left = [copy_of(tensor) for tensor in case.inputs]
+    poison(case.inputs)
+    _scramble(left, watch)
+    return left
+
+
+def _scramble(inputs: list[torch.Tensor], watch: dict[str, Any] | None) -> None:
+    """Make the large inputs unreadable, or undo that, if `watch` asks for it."""
+    if watch is not None and watch["seed"] is not None:
+        scramble([inputs[index] for index in watch["large"]], watch["seed"])
 
 
 def classes_of(truth: Truth) -> list[str]:
@@ -196,17 +217,21 @@ def check_case(attached: Attached, case: Case, truth: Truth, exchange: Exchange)
         return []
     if expected.raises is not None:
         raise UnfitError(Status.INCORRECT, f"expected {expected.raises} as torch raises, but it returned")
-    check_inputs(before, case)
+    check_inputs(before, call.inputs)
     return verify(call.reply, attached, expected.outputs, truth)
 
 
-def check_inputs(before: list[torch.Tensor], case: Case) -> None:
+def check_inputs(before: list[torch.Tensor], left: list[torch.Tensor]) -> None:
     """Refuse a solution that wrote to its inputs.
+
+    Args:
+        before: fingerprints of the inputs as they were made.
+        left: the inputs as a call left them.
 
     Raises:
         UnfitError: an input differs from its fingerprint.
     """
-    index = changed(before, fingerprint(case.inputs))
+    index = changed(before, fingerprint(left))
     if index is not None:
         raise UnfitError(
             Status.REJECTED, f"rule 'inputs are read-only': input {index} was changed during the call"

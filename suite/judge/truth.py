@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from suite.judge.compare import RightOutput, Tolerance
-from suite.judge.exchange import Exchange, bytes_of
+from suite.judge.exchange import Exchange, copy_of, poison
 from suite.result import PRECISIONS
 from suite.worker.state import Entry
 
@@ -67,6 +67,8 @@ class Case:
     """The reference's parameters and buffers, on the judge's side alone."""
     training: bool = True
     private: list[torch.Tensor] | None = None
+    lent: bool = False
+    """Are `inputs` empty but for the length of a call? Then `private` says what they are."""
 
     @property
     def genuine(self) -> list[torch.Tensor]:
@@ -142,7 +144,8 @@ class Truth:
         with self._of_inputs(f"get_init_inputs of {name!r}"):
             init_inputs = list(self._inputs.get_init_inputs(**axes))
         shared = self._shared(f"{name!r}", inputs, exchange)
-        case = Case(name, axes, init_inputs, shared, private=_private(inputs, shared))
+        private = _private(inputs, shared)
+        case = Case(name, axes, init_inputs, shared, private=private, lent=exchange.lends)
         return self._with_state(case)
 
     def edge_cases(self, exchange: Exchange) -> list[Case]:
@@ -160,7 +163,15 @@ class Truth:
         init_inputs = list(case["init_inputs"])
         private = _private(inputs, shared)
         return self._with_state(
-            Case(name, case["axes"], init_inputs, shared, case["expects"], private=private)
+            Case(
+                name,
+                case["axes"],
+                init_inputs,
+                shared,
+                case["expects"],
+                private=private,
+                lent=exchange.lends,
+            )
         )
 
     @torch.no_grad()
@@ -250,7 +261,7 @@ class Truth:
 
     def _shared(self, name: str, inputs: list[torch.Tensor], exchange: Exchange) -> list[torch.Tensor]:
         with self._of_inputs(f"inputs of {name}"):
-            return exchange.publish(inputs)
+            return exchange.publish([_blank(tensor) for tensor in inputs] if exchange.lends else inputs)
 
     def _of_inputs(self, what: str) -> contextlib.AbstractContextManager[None]:
         return _of_file(self._files[1], what)
@@ -269,14 +280,14 @@ def _private(made: list[torch.Tensor], shared: list[torch.Tensor]) -> list[torch
     """
     if sum(tensor.untyped_storage().nbytes() for tensor in made) > MOST_KEPT_BYTES:
         return None if any(mine is theirs for mine, theirs in zip(made, shared, strict=True)) else made
-    return [_copy(mine) if mine is theirs else mine for mine, theirs in zip(made, shared, strict=True)]
+    return [copy_of(mine) if mine is theirs else mine for mine, theirs in zip(made, shared, strict=True)]
 
 
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of the whole memory behind a tensor, gaps included, seen as the tensor sees it."""
-    apart = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
-    apart.set_(bytes_of(tensor).clone().untyped_storage())
-    return apart.as_strided(tensor.shape, tensor.stride(), int(tensor.storage_offset()))
+def _blank(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor that lies in memory like another one and says nothing of it."""
+    blank = copy_of(tensor)
+    poison([blank])
+    return blank
 
 
 @contextlib.contextmanager

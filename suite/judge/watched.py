@@ -158,7 +158,7 @@ class Watcher:
         watch = request_for(kind, sizes, device=device)
         before = fingerprint(self.case.genuine)
         call = self.attached.call(self.case, self.exchange, self.method, watch)
-        check_inputs(before, self.case)
+        check_inputs(before, call.inputs)
         try:
             verdicts = verify(call.reply, self.attached, self.truths, self.truth)
         except UnfitError as error:

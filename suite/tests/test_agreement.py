@@ -27,7 +27,7 @@ class Solution:
         if self._changes_input:
             case.inputs[0].add_(1)
         described = {"type": "Tensor", "dtype": "float32", "shape": [3], "device": "cpu"}
-        return SimpleNamespace(reply={"outputs": [described]})
+        return SimpleNamespace(reply={"outputs": [described]}, inputs=case.inputs)
 
 
 def again(solution, tolerance):

@@ -84,6 +84,35 @@ def test_there_are_enough_edge_cases_distributions_and_hidden_shapes(problem: Pr
     assert len({str(axes) for axes in drawn}) > 40
 
 
+@pytest.mark.parametrize(("name", "sign"), [("argmin", 1.0), ("argmax", -1.0)])
+def test_slices_end_at_tiles_and_are_decided_in_their_second_half(name: str, sign: float) -> None:
+    truth = Truth(find_problem(ROOT, name).folder, "cpu")
+    cases = [case for case in truth.edge_cases(Unshared()) if "slices_of" in case.name]
+    assert {case.inputs[0].shape[case.init_inputs[0]] % 32 for case in cases} == {31, 0, 1}
+    assert max(max(case.inputs[0].shape) for case in cases) >= 1023
+    for case in cases:
+        x = case.inputs[0] if case.init_inputs == [0] else case.inputs[0].t()
+        rows, found = x.shape[0], truth.expected(case).outputs[0].values
+        assert (found >= rows // 2).tolist() == [True, False, True, True, False, True]
+        assert found[0] == rows - 1
+        assert [x[found[2], 2].isnan(), x[found[3], 3].isinf(), 0 < abs(x[found[5], 5]) < 1e-38] == [True] * 3
+        last = rows - 1 - (sign * x).flip(0).argmin(0)  # a rule that takes the last of two
+        assert (last >= rows // 2).all()
+        assert [x[last[1], 1], x[last[4], 4]] == [x[found[1], 1], 0.0]
+
+
+def test_k_ends_at_tiles_and_beyond_the_other_check_workloads() -> None:
+    truth = Truth(find_problem(ROOT, "matmul_large_k").folder, "cpu")
+    cases = [case for case in truth.edge_cases(Unshared()) if "k_of" in case.name]
+    assert {case.inputs[1].shape[0] % 32 for case in cases} == {31, 0, 1}
+    assert max(case.inputs[1].shape[0] for case in cases) >= 2047
+    for case in cases:
+        a, b = case.inputs
+        wrong_rows = truth.expected(case).outputs[0].values.isnan().all(1)
+        assert (int(wrong_rows.sum()), bool(b.isfinite().all())) == (1, True)
+        assert a[:, : b.shape[0] // 2].isfinite().all()
+
+
 @by_problem
 def test_graded_solutions_pass_the_check_tier_in_the_interpreter(problem: Problem) -> None:
     solutions = find_solutions(ROOT, problem)

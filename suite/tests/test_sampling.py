@@ -149,13 +149,13 @@ def test_work_hidden_from_the_clock_is_rejected() -> None:
 
 
 def test_an_empty_pair_is_subtracted_and_nothing_is_no_time() -> None:
-    assert claimed_latency_ms(Call({"latency_ms": 2.5}, wall_ms=3.0), overhead_ms=0.5) == 2.0
+    assert claimed_latency_ms(Call({"latency_ms": 2.5}, wall_ms=3.0, inputs=[]), overhead_ms=0.5) == 2.0
     with pytest.raises(UnfitError):
-        claimed_latency_ms(Call({"latency_ms": 0.5}, wall_ms=3.0), overhead_ms=0.5)
+        claimed_latency_ms(Call({"latency_ms": 0.5}, wall_ms=3.0, inputs=[]), overhead_ms=0.5)
 
 
 @pytest.mark.parametrize("claim", [None, 0.0, -1.0, float("nan"), 3.1, 2, "2.0", True])
 def test_a_claim_that_is_no_time_or_longer_than_the_wait_is_rejected(claim: object) -> None:
     with pytest.raises(UnfitError) as caught:
-        claimed_latency_ms(Call({"latency_ms": claim}, wall_ms=3.0), overhead_ms=0.0)
+        claimed_latency_ms(Call({"latency_ms": claim}, wall_ms=3.0, inputs=[]), overhead_ms=0.0)
     assert caught.value.reason == f"protocol: a latency of {claim!r} ms in 3.000 ms on the wall"

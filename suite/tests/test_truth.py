@@ -92,7 +92,7 @@ def test_no_edge_case_at_all(broken):
 def test_fresh_cases_differ(broken):
     truth, exchange = broken("import torch", "import torch  # unchanged")
     first, second = (truth.fresh_case("small", {"rows": 5, "cols": 37}, exchange) for _ in range(2))
-    assert not torch.equal(first.inputs[0], second.inputs[0])
+    assert not torch.equal(first.genuine[0], second.genuine[0])
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_the_scale_of_the_errors_stands_beside_the_float64_outputs(row_sum):
     expected = truth.expected(case)
     assert expected.like[0].dtype == torch.float32
     (answer,) = expected.outputs
-    assert torch.equal(answer.values, case.inputs[0].double().sum(1))
-    assert torch.allclose(answer.scale, case.inputs[0].double().norm(dim=1))
+    assert torch.equal(answer.values, case.genuine[0].double().sum(1))
+    assert torch.allclose(answer.scale, case.genuine[0].double().norm(dim=1))
 
 
 def test_without_a_scale_there_is_none(row_sum):

@@ -5,8 +5,9 @@ import torch
 
 from suite.judge import watched
 from suite.judge.compare import RightOutput
+from suite.judge.fingerprint import fingerprint
 from suite.judge.own_work import NO_LAUNCH, ONLY_UNSEALED, ONLY_WATCHED
-from suite.judge.trial import Attached, Call, UnfitError
+from suite.judge.trial import Attached, Call, UnfitError, check_inputs
 from suite.judge.truth import Case
 from suite.judge.watched import Kind, Watcher, after, request_for, require_launches, sealed_after, sizes_of
 from suite.judge.watched_rounds import AT_LEAST, WatchedRounds
@@ -47,7 +48,7 @@ class Script(Attached):
         self.outputs[0].fill_(7 if answer == "right" else 8)
         described = {"type": "Tensor", "dtype": "int64", "shape": [5], "device": "cpu"}
         report = None if watch is None else self.reports.get(kind, CLEAN | {"noted": watch["operators"]})
-        return Call({"outputs": [described], "work": report}, 1.0)
+        return Call({"outputs": [described], "work": report}, 1.0, case.inputs)
 
 
 def kind_of(watch):
@@ -211,9 +212,9 @@ class TestRequests:
     @pytest.mark.parametrize("launches", [0, None, True, "1", -1])
     def test_a_timed_call_launches_something(self, launches):
         with pytest.raises(UnfitError) as error:
-            require_launches(Call({"launches": launches}, 1.0))
+            require_launches(Call({"launches": launches}, 1.0, []))
         assert (error.value.status, error.value.reason) == (Status.REJECTED, NO_LAUNCH)
-        require_launches(Call({"launches": 1}, 1.0))
+        require_launches(Call({"launches": 1}, 1.0, []))
 
 
 class TestRounds:
@@ -233,25 +234,52 @@ class TestRounds:
         assert 60 < sum(due[2:]) < 220  # 125 expected, standard deviation 11
 
 
-def test_the_inputs_are_scrambled_for_the_length_of_a_sealed_call_alone():
-    seen = []
+class Looker:
+    """A worker that says of each request whether the shared inputs are then `truth`."""
 
-    class Worker:
-        def request(self, op, _timeout_s, **_fields):
-            seen.append((op, torch.equal(x, truth)))
-            return {}
+    def __init__(self, shared, truth):
+        self.shared, self.truth, self.seen = shared, truth, []
 
-    class Exchange:
-        def spec(self, tensor):
-            from suite.judge.exchange import _spec
+    def request(self, op, _timeout_s, **_fields):
+        self.seen.append((op, torch.equal(self.shared, self.truth)))
+        return {}
 
-            return _spec(tensor, None, 0)
 
-    x = torch.rand(50)
-    truth = x.clone()
-    case = Case("x", {}, [], [x])
-    attached = Attached(Worker(), "solution", 1.0, True, [torch.zeros(1)])
+class Anywhere:
+    """An exchange that says of each tensor that it has no memory."""
+
+    def spec(self, tensor):
+        from suite.judge.exchange import _spec
+
+        return _spec(tensor, None, 0)
+
+
+@pytest.mark.parametrize("lent", [False, True])
+def test_the_inputs_are_scrambled_for_the_length_of_a_sealed_call_alone(lent):
+    truth = torch.rand(50)
+    x = torch.zeros(50) if lent else truth.clone()
+    case = Case("x", {}, [], [x], private=[truth.clone()] if lent else None, lent=lent)
+    worker = Looker(x, truth)
+    attached = Attached(worker, "solution", 1.0, True, [torch.zeros(1)])
     for kind in (Kind.PLAIN, Kind.OPEN, Kind.NOTED, Kind.BLIND):
-        attached.call(case, Exchange(), None, request_for(kind, sizes_of(case, attached)))
-        assert torch.equal(x, truth)
-    assert seen == [("attach", True), ("call", True), ("call", False), ("call", True), ("call", False)]
+        call = attached.call(case, Anywhere(), None, request_for(kind, sizes_of(case, attached)))
+        assert torch.equal(call.inputs[0], truth)
+        assert torch.equal(x, truth) != lent  # nothing is left of what was lent
+        assert torch.equal(case.genuine[0], truth)
+    calls = [("call", True), ("call", False), ("call", True), ("call", False)]
+    assert worker.seen == [("attach", not lent), *calls]
+
+
+def test_what_a_call_does_to_lent_inputs_is_found():
+    class Writer(Looker):
+        def request(self, op, timeout_s, **fields):
+            self.shared[3] += op == "call"
+            return super().request(op, timeout_s, **fields)
+
+    truth = torch.rand(50)
+    x = torch.zeros(50)
+    case = Case("x", {}, [], [x], private=[truth], lent=True)
+    attached = Attached(Writer(x, truth), "solution", 1.0, True, [torch.zeros(1)])
+    call = attached.call(case, Anywhere(), None, request_for(Kind.PLAIN, sizes_of(case, attached)))
+    with pytest.raises(UnfitError, match="rule 'inputs are read-only': input 0 was changed"):
+        check_inputs(fingerprint(case.genuine), call.inputs)

@@ -12,7 +12,7 @@ import torch
 import triton
 from triton.runtime.autotuner import Autotuner
 
-from suite.worker.watch import OperatorMode, Watch
+from suite.worker.watch import TORCHS_NAMESPACES, OperatorMode, Watch
 from suite.worker.work import MAX_NAME
 
 
@@ -24,6 +24,7 @@ def install(watch: Watch, device: str) -> None:
     else:
         _watch_interpreted(watch)
     _leave_tuning_alone(watch)
+    _watch_registrations(watch)
     _watch_threads(watch)
 
 
@@ -101,6 +102,18 @@ def _leave_tuning_alone(watch: Watch) -> None:
             return bench(self, *args, **kwargs)
 
     Autotuner._bench = benched
+
+
+def _watch_registrations(watch: Watch) -> None:
+    """A Python function that is made the kernel of torch's operator is the solution's code, not torch's."""
+    impl = torch.library.Library.impl
+
+    def registered(self: Any, op_name: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        is_torchs = self.ns in TORCHS_NAMESPACES and fn is not torch.library.fallthrough_kernel
+        own = watch.outside(fn) if is_torchs else fn
+        return impl(self, op_name, own, *args, **kwargs)  # type: ignore[no-untyped-call] # torch has no types here
+
+    torch.library.Library.impl = registered  # type: ignore[method-assign]
 
 
 def _watch_threads(watch: Watch) -> None:

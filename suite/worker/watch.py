@@ -23,7 +23,8 @@ from suite.worker.provenance import Provenance, tensors_in
 from suite.worker.sealing import Sealing
 from suite.worker.work import FREE, MOVES, TO_THE_HOST, Work
 
-_OWN_NAMESPACES = ("aten", "prims", "prim")
+TORCHS_NAMESPACES = ("aten", "prims", "prim")
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 _INTERPRETER = os.path.join(os.path.dirname(triton.__file__), "runtime", "interpreter.py")  # noqa: PTH118, PTH120 - compared with frames' names
 
 
@@ -153,7 +154,7 @@ class Watch:
         if func._can_decompose():
             with mode:
                 return func.decompose(*args, **kwargs)
-        if func.namespace not in _OWN_NAMESPACES:
+        if func.namespace not in TORCHS_NAMESPACES:
             # An operator of the solution's own, say around its kernels: what it does inside is what counts.
             with mode:
                 return func.redispatch(self._key, *args, **kwargs)
@@ -163,7 +164,9 @@ class Watch:
         line = self._line()
         if line is _OF_THE_INTERPRETER:
             return func(*args, **kwargs)
-        with self._sealing.opened():
+        # A class of tensors of the solution's own has its say within the operator.
+        plain = all(type(tensor) in _PLAIN for tensor in given)
+        with self._sealing.opened() if plain else contextlib.nullcontext():
             result = func(*args, **kwargs)
             self._note_operator(func._schema.name.replace("::", "."), line, given, list(tensors_in([result])))
         return result

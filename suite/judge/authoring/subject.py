@@ -21,6 +21,8 @@ Findings = Iterator[Finding]
 class Unshared:
     """Where no worker is, inputs stay where they are."""
 
+    lends = False
+
     def allocating_inputs(self) -> contextlib.AbstractContextManager[None]:  # noqa: D102
         return contextlib.nullcontext()
 
