@@ -45,8 +45,8 @@ class Config(NamedTuple):
 # For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that read as much, the first.
 LARGE_SHARED = (Config(128, 128, 64, 8, 3, 1), Config(256, 16, 64, 8, 3, 1))
 # For copies of 4 bytes. Triton would lay such a tile into shared memory across the order in which a warp
-# copies it, 32 writes to one bank. So there is one stage, and the next tile waits in registers, which a longer
-# one would not fit.
+# copies it, 32 writes to one bank. So there is one stage, and the next tile waits in registers, which a
+# longer one would not fit.
 NARROW = (Config(128, 128, 32, 8, 1, 1), Config(256, 16, 32, 8, 1, 1))
 SMALL_SHARED = (Config(128, 64, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 512
