@@ -9,12 +9,13 @@ What differs from the final stage:
    goes back and forth.
 2. Where the last column tile would hold 16 columns or fewer, they ride along with the full one: a second,
    narrow product of the same X. 255 x 257 is two tiles of 128 x 272, not six of 128 x 128.
-3. With copies of 4 bytes a tile has half the depth: addresses of 128 x 256 then leave the accumulator its
-   registers.
+3. Where an operand takes copies of 4 bytes, or Y does not lie along K, tiles of half the depth are loaded
+   into registers, one ahead, and stored to shared memory 16 bytes at a time.
 4. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
 
 Predicted: 0.25 to 0.28 ms for the seed workload, where the final stage takes 0.2515, with an error of 3.0e-4
-instead of 4.8e-4; 0.5 to 0.6 ms for 255 x 524287 x 257, where it takes 0.911.
+instead of 4.8e-4; 0.4 to 0.55 ms for 255 x 524287 x 257, where it takes 0.911; 0.30 to 0.36 ms for
+`transposed_a`, where it takes 0.302.
 """
 
 # author: tritonpeak
@@ -46,13 +47,14 @@ LARGE_SHARED = (
     Config(128, 128, 32, 4, 3, 2),
     Config(256, 16, 32, 4, 6, 1),
 )
-# With an operand in copies of 4 bytes, the addresses of longer tiles no longer fit the registers.
-NARROW = (Config(256, 128, 16, 8, 6, 1), Config(128, 256, 16, 8, 6, 1), Config(256, 16, 32, 8, 4, 1))
+# For copies of 4 bytes, and for a Y that does not lie along K. On its way through shared memory and registers
+# Triton would lay such a tile across the order in which a warp copies it, 32 writes to one bank. So there is
+# one stage, and the next tile waits in registers, which a longer one would not fit.
+NARROW = (Config(256, 128, 16, 8, 1, 1), Config(128, 256, 16, 8, 1, 1), Config(256, 16, 32, 8, 1, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
 TAIL = 16
-ROUND_Y = True
 
 
 @triton.jit
@@ -103,7 +105,7 @@ def partial_kernel(
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
     TAIL: tl.constexpr,
-    ROUND_Y: tl.constexpr,
+    PREFETCH: tl.constexpr,
 ):
     # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
     # it that rows start on 16 bytes whenever they do, and the copies become four elements wide.
@@ -132,17 +134,36 @@ def partial_kernel(
         tail_accumulator = tl.zeros((BLOCK_P, TAIL), dtype=tl.float32)
 
     steps = count // BLOCK_K
-    for _ in range(steps):
-        x = round_to_tf32(tl.load(x_tile + x_offsets))
-        y = tl.load(y_tile + y_offsets)
-        if ROUND_Y:
-            y = round_to_tf32(y)
-        accumulator = tl.dot(x, y, accumulator)
-        if TAIL > 0:
-            tail = round_to_tf32(tl.load(y_tile + tail_offsets))
-            tail_accumulator = tl.dot(x, tail, tail_accumulator)
-        x_tile += BLOCK_K * stride_xk
-        y_tile += BLOCK_K * stride_yk
+    if PREFETCH:
+        if steps > 0:
+            x_next, y_next = tl.load(x_tile + x_offsets), tl.load(y_tile + y_offsets)
+            if TAIL > 0:
+                tail_next = tl.load(y_tile + tail_offsets)
+            for _ in range(steps - 1):
+                x, y = round_to_tf32(x_next), round_to_tf32(y_next)
+                x_tile += BLOCK_K * stride_xk
+                y_tile += BLOCK_K * stride_yk
+                x_next, y_next = tl.load(x_tile + x_offsets), tl.load(y_tile + y_offsets)
+                if TAIL > 0:
+                    tail_accumulator = tl.dot(x, round_to_tf32(tail_next), tail_accumulator)
+                    tail_next = tl.load(y_tile + tail_offsets)
+                accumulator = tl.dot(x, y, accumulator)
+            x, y = round_to_tf32(x_next), round_to_tf32(y_next)
+            accumulator = tl.dot(x, y, accumulator)
+            if TAIL > 0:
+                tail_accumulator = tl.dot(x, round_to_tf32(tail_next), tail_accumulator)
+            x_tile += BLOCK_K * stride_xk
+            y_tile += BLOCK_K * stride_yk
+    else:
+        for _ in range(steps):
+            x = round_to_tf32(tl.load(x_tile + x_offsets))
+            y = round_to_tf32(tl.load(y_tile + y_offsets))
+            accumulator = tl.dot(x, y, accumulator)
+            if TAIL > 0:
+                tail = round_to_tf32(tl.load(y_tile + tail_offsets))
+                tail_accumulator = tl.dot(x, tail, tail_accumulator)
+            x_tile += BLOCK_K * stride_xk
+            y_tile += BLOCK_K * stride_yk
     left = count - steps * BLOCK_K
     if left > 0:
         x = round_to_tf32(tl.load(x_tile + x_offsets, mask=inner[None, :] < left, other=0.0))
@@ -208,12 +229,12 @@ def pick_config(x: torch.Tensor, y: torch.Tensor) -> tuple[int, Config]:
     large = has_large_shared(x.device)
     wide_x = wide(P, x.stride(0), x.stride(1))
     wide_y = wide(Q, y.stride(1), y.stride(0))
+    along_k = y.stride(0) == 1 or not large
     configs = SMALL_SHARED
     if large:
-        configs = LARGE_SHARED if wide_x and wide_y else NARROW
-    # Copies of 4 bytes cost twice. On sm_90 a Y that does not lie along K is turned on its way.
+        configs = LARGE_SHARED if wide_x and wide_y and along_k else NARROW
     row_cost = 1 if wide_x else 2
-    column_cost = 1 if wide_y and (y.stride(0) == 1 or not large) else 2
+    column_cost = 1 if wide_y and along_k else 2  # copies of 4 bytes
 
     def cost(config: Config) -> int:
         tail = tail_of(Q, config)
@@ -270,7 +291,8 @@ def launch(x: torch.Tensor, y: torch.Tensor, turned: bool, config: Config) -> to
     y_units = (y.stride(0) // known["UNIT_YK"], y.stride(1) // known["UNIT_YQ"])
     sizes = (P // known["UNIT_P"], Q // known["UNIT_Q"], K)
     tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner, "TAIL": tail}
-    pipeline = {"num_warps": config.num_warps, "num_stages": config.num_stages, "ROUND_Y": ROUND_Y}
+    stages = config.num_stages
+    pipeline = {"num_warps": config.num_warps, "num_stages": stages, "PREFETCH": stages == 1}
     lengths = (padded_p * padded_q, k_per_split)
     partial_kernel[(*grid, splits)](
         x, y, partial, *sizes, *x_units, *y_units, *out_strides, *lengths, **known, **tile, **pipeline
