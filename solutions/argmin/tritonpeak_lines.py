@@ -13,11 +13,10 @@ the old way.
   the seed workload 4 parts an output, written and read, 0.4 % of the traffic; as many as final's splits had.
 - With few rows that is too much (first_dim: 3 %). There a tile is four rows, each read from the word that it
   starts in; shared memory shifts them into place at the end. One launch and no parts.
-- Rows that are whole words already go to narrower strips instead of splits: one launch and no parts either.
 - A register limit makes the compiler issue all loads of a step first; left alone it issues two, then waits.
 
 Predicted, not measured, for an H200 whose read roof is 4710 GB/s (in parentheses what final takes there), ms:
-seed 1.875 (1.952), pow2_twin 1.865 (1.900), first_dim 0.480 (0.509), giant_reduction 0.475 (0.493),
+seed 1.885 (1.952), pow2_twin 1.885 (1.900), first_dim 0.480 (0.509), giant_reduction 0.475 (0.493),
 narrow_inner 0.465 (0.499). The others run final's kernel.
 """
 
@@ -43,17 +42,15 @@ class Cut(NamedTuple):
     programs: int  # slabs are split until there are as many
 
 
-# Many columns, and rows that are whole words: strips of a row.
-ALIGNED = Cut(block=1024, num_warps=8, unroll=8, registers=64, programs=512)
-# Many columns of at least DEEP rows: strips of a line of rows.
+# Many columns, of at least DEEP rows or of whole words: strips of a line.
 WIDE = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=1024)
 # Many columns of fewer rows: four rows at a time, each from the word that it starts in.
 SHALLOW = Cut(block=1024, num_warps=8, unroll=4, registers=128, programs=512)
 DEEP = 1024
 # Several rows fit one tile.
-NARROW = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=1024)
+NARROW = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
 # One column: everything in a slab belongs to one slice.
-LONG = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=2048)
+LONG = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
 # Slabs of fewer batches of loads (`unroll` steps) than this go the old way.
 LEAST_BATCHES = 4
 # Each value is read once; partial results are read again.
@@ -311,9 +308,7 @@ def _lines(outer: int, rows: int, inner: int) -> Lines | None:
     lanes = 1
     if narrow.block >= period * inner:
         cut, fold = narrow, narrow.block // (period * inner) * period
-    elif period == 1:
-        cut, fold = ALIGNED, max(1, ALIGNED.block // inner)
-    elif rows >= DEEP:
+    elif period == 1 or rows >= DEEP:
         cut, fold = WIDE, max(1, WIDE.block // (period * inner)) * period
     else:
         cut, fold, lanes = SHALLOW, 1, period
@@ -438,7 +433,7 @@ def launch_tiles(x: torch.Tensor, out: torch.Tensor, tiles: Tiles) -> None:
 def combine(partial: torch.Tensor, out: torch.Tensor, ranks: int, rows_per_split: int) -> None:
     """Join `partial` [parts, outputs] into `out`; `ranks` neighbours count rows from the same one."""
     parts, outputs = partial.shape
-    lanes = min(64, triton.next_power_of_2(parts))
+    lanes = min(256, triton.next_power_of_2(parts))
     block = 1024 // lanes
     argmin_combine_kernel[(triton.cdiv(outputs, block),)](
         partial, out, outputs, parts, ranks, rows_per_split, LANES=lanes, BLOCK=block
