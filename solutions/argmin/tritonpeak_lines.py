@@ -53,6 +53,8 @@ NARROW = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
 LONG = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
 # Slabs of fewer batches of loads (`unroll` steps) than this go the old way.
 LEAST_BATCHES = 4
+# Programs that fill a card, two or four a multiprocessor.
+FULL_CARD = 512
 # Each value is read once; partial results are read again.
 EVICTION = "evict_first"
 
@@ -312,11 +314,14 @@ def _lines(outer: int, rows: int, inner: int) -> Lines | None:
         cut, fold = WIDE, max(1, WIDE.block // (period * inner)) * period
     else:
         cut, fold, lanes = SHALLOW, 1, period
-    steps = triton.cdiv(rows * inner + (3 if lanes == 1 else 0), lanes * fold * inner)
+    early = 3 if lanes == 1 and rows * inner % 4 else 0  # values before a slab, at most
+    steps = triton.cdiv(rows * inner + early, lanes * fold * inner)
     if steps < LEAST_BATCHES * cut.unroll:
         return None
     programs = outer * triton.cdiv(fold * inner, cut.block)
-    splits = max(1, min(triton.cdiv(cut.programs, programs), steps // (LEAST_BATCHES * cut.unroll)))
+    # A part for every 256 rows is 2 % of the traffic: more only until the card is full.
+    wanted = min(triton.cdiv(cut.programs, programs), max(rows // 256, triton.cdiv(FULL_CARD, programs)))
+    splits = max(1, min(wanted, steps // (LEAST_BATCHES * cut.unroll)))
     splits = max(splits, triton.cdiv(rows, 2**30))  # a program counts its rows in 32 bits
     steps_per_split = triton.cdiv(steps, splits)
     return Lines(cut, fold, lanes, triton.cdiv(steps, steps_per_split), steps_per_split)
