@@ -118,16 +118,14 @@ def _clock_facts(folder: Path, warnings: list[str]) -> list[tuple[str, str, str]
                 "every second one after a minute of load",
             )
         )
-    same = [entry for entry in _objects(folder / "same.jsonl", warnings) if entry.get("verdict")]
-    if same:
-        agreed = sum(entry["verdict"] == "SAME" for entry in same)
-        facts.append(
-            (
-                "a kernel compared with itself",
-                f"{agreed} of {len(same)} SAME",
-                "bench compare, samples in turn",
-            )
-        )
+    for file, due, what in (
+        ("same.jsonl", "SAME", "a kernel compared with itself"),
+        ("differ.jsonl", "SLOWER", "... with one that reads 2 % less"),
+    ):
+        verdicts = [entry["verdict"] for entry in _objects(folder / file, warnings) if entry.get("verdict")]
+        if verdicts:
+            found = f"{verdicts.count(due)} of {len(verdicts)} {due}"
+            facts.append((what, found, "bench compare, samples in turn"))
     audits = [
         result for result in _results(folder / "audit.jsonl", warnings) if result.audit and result.latency_ms
     ]

@@ -275,12 +275,14 @@ class TestMethod:
         repeat = [fake_result(latency_ms=ms) for ms in (2.0, 2.002, 2.004)]
         (folder / "repeat.jsonl").write_text("".join(to_json(result) + "\n" for result in repeat))
         (folder / "same.jsonl").write_text('{"verdict": "SAME"}\n{"verdict": "FASTER"}\nnot JSON\n')
+        (folder / "differ.jsonl").write_text('{"verdict": "SLOWER"}\n{"verdict": "UNDECIDED"}\n' * 2)
         audited = fake_result(latency_ms=0.02, half_width_ms=0.001, audit=Audit("ncu", 0.0202, 5))
         (folder / "audit.jsonl").write_text(to_json(audited) + "\n")
         ((entry,), (warning,)) = evidence(tmp_path, {H200: [fake_roofs()]}, [])
         assert [fact[:2] for fact in entry.facts] == [
             ("3 measurements of one kernel", "within 0.20%"),
             ("a kernel compared with itself", "1 of 2 SAME"),
+            ("... with one that reads 2 % less", "2 of 4 SLOWER"),
             ("against a second clock", "1.0% apart (median), at most 1.0%"),
         ]
         assert entry.roofs_table.rows[0][:2] == ("read", "4500")
