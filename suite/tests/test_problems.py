@@ -114,7 +114,7 @@ def test_k_ends_at_tiles_and_beyond_the_other_check_workloads() -> None:
 
 
 @by_problem
-def test_graded_solutions_pass_the_check_tier_in_the_interpreter(problem: Problem) -> None:
+def test_every_solution_here_passes_the_check_tier_in_the_interpreter(problem: Problem) -> None:
     solutions = find_solutions(ROOT, problem)
     results = {r.solution: r for r in run(ROOT, problem, solutions, RunOptions("cpu"), lambda _: None)}
     assert {name: (r.status, r.reason) for name, r in results.items()} == {
