@@ -25,7 +25,8 @@ class Bench:
     """A problem on this machine's GPU; or in Triton's interpreter, where the request names a `card`."""
 
     def __init__(self, request: dict[str, Any]) -> None:
-        from suite.judge.truth import Truth, load_module
+        from suite.judge.contract import load_module
+        from suite.judge.truth import Truth
         from suite.worker import pretend_cuda
 
         self.device = "cpu" if request["card"] else "cuda"
@@ -54,7 +55,7 @@ class Bench:
 
     def module(self, variant: str) -> Any:
         """A variant's file, or the reference's for a variant that stands for torch."""
-        from suite.judge.truth import load_module
+        from suite.judge.contract import load_module
 
         with self.pretence():
             return load_module(Path(variant) if variant.endswith(".py") else self._folder / "reference.py")

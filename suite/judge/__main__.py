@@ -82,7 +82,7 @@ def main() -> None:
 
     try:
         # After the workers' start: this imports torch.
-        from suite.judge.truth import ProblemError
+        from suite.judge.contract import ProblemError
 
         try:
             if plan.profile:

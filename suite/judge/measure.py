@@ -14,12 +14,13 @@ from typing import Any
 from suite import stats
 from suite.judge.agreement import require_agreement
 from suite.judge.card import Card
+from suite.judge.contract import ProblemError
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import Exchange
 from suite.judge.fingerprint import fingerprint
 from suite.judge.sampling import ClockState, Limits, Sampler
 from suite.judge.trial import Attached, Call, Checked, UnfitError, check_inputs, classes_of, verify
-from suite.judge.truth import Case, ProblemError, Truth
+from suite.judge.truth import Case, Truth
 from suite.judge.watched import (
     Kind,
     Watcher,

@@ -5,35 +5,32 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-import importlib.util
 import json
-import math
 import secrets
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 
 from suite.judge.compare import RightOutput, Tolerance
+from suite.judge.contract import (
+    BreachError,
+    ProblemError,
+    checked_edge_case,
+    checked_names,
+    checked_tensors,
+    checked_tolerance,
+    load_module,
+    of_file,
+    require_names,
+)
 from suite.judge.exchange import Exchange, copy_of, poison
-from suite.result import PRECISIONS
 from suite.worker.state import Entry
 
 PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")
 MOST_KEPT_BYTES = 64 << 20  # check workloads and edge cases are far smaller, bench workloads larger
-EDGE_CASE_KEYS = {"name", "axes", "init_inputs", "inputs", "expects"}
-
-
-class ProblemError(Exception):
-    """A problem folder breaks its contract; the message says where, what was seen and what was expected."""
-
-
-class _BreachError(Exception):
-    """What is wrong with a part of the problem; its name and file are put before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +73,6 @@ class Case:
         return self.inputs if self.private is None else self.private
 
 
-def load_module(path: Path) -> ModuleType:
-    """Import a problem's file under a private name."""
-    spec = importlib.util.spec_from_file_location(f"_problem_{path.parent.name}_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class Truth:
     """The reference `Model` and the input generators of one problem, on one device.
 
@@ -95,17 +82,17 @@ class Truth:
 
     def __init__(self, folder: Path, device: str) -> None:
         self._files = folder / "reference.py", folder / "inputs.py"
-        with _of_file(self._files[0], "importing it"):
+        with of_file(self._files[0], "importing it"):
             self._reference = load_module(self._files[0])
-        with _of_file(self._files[1], "importing it"):
+        with of_file(self._files[1], "importing it"):
             self._inputs = load_module(self._files[1])
         self._device = device
-        _require_names(self._reference, ("Model",))
-        _require_names(self._inputs, PARTS)
+        require_names(self._reference, ("Model",))
+        require_names(self._inputs, PARTS)
         with self._of_inputs("TOLERANCE"):
-            self.tolerance: Tolerance = _checked_tolerance(self._inputs.TOLERANCE)
+            self.tolerance: Tolerance = checked_tolerance(self._inputs.TOLERANCE)
         with self._of_inputs("DISTRIBUTIONS"):
-            self.distributions: tuple[str, ...] = _checked_names(getattr(self._inputs, "DISTRIBUTIONS", ()))
+            self.distributions: tuple[str, ...] = checked_names(getattr(self._inputs, "DISTRIBUTIONS", ()))
         self._training = bool(getattr(self._inputs, "TRAINING", True))
         self._built: tuple[str, torch.nn.Module] | None = None
 
@@ -119,7 +106,7 @@ class Truth:
         with self._of_inputs("draw_axes"):
             axes = self._inputs.draw_axes(randint)
             if not isinstance(axes, dict) or json.loads(json.dumps(axes)) != axes:
-                raise _BreachError(f"must give a dict that JSON keeps as it is, found {axes!r}")
+                raise BreachError(f"must give a dict that JSON keeps as it is, found {axes!r}")
         return axes
 
     def work(self, axes: dict[str, Any]) -> tuple[int, int]:
@@ -140,7 +127,7 @@ class Truth:
         """A workload with inputs that nobody has seen, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
         with self._of_inputs(f"get_inputs of {name!r}"), self._on_device(exchange):
-            inputs = _checked_tensors(self._inputs.get_inputs(**axes))
+            inputs = checked_tensors(self._inputs.get_inputs(**axes))
         with self._of_inputs(f"get_init_inputs of {name!r}"):
             init_inputs = list(self._inputs.get_init_inputs(**axes))
         shared = self._shared(f"{name!r}", inputs, exchange)
@@ -152,9 +139,9 @@ class Truth:
         """The problem's edge cases, in shared memory."""
         torch.manual_seed(secrets.randbits(63))
         with self._of_inputs("edge_cases"), self._on_device(exchange):
-            cases = [_checked_edge_case(case) for case in self._inputs.edge_cases()]
+            cases = [checked_edge_case(case) for case in self._inputs.edge_cases()]
             if not cases:
-                raise _BreachError("is empty; a problem names what its solutions trip over")
+                raise BreachError("is empty; a problem names what its solutions trip over")
         return [self._edge_case(case, exchange) for case in cases]
 
     def _edge_case(self, case: dict[str, Any], exchange: Exchange) -> Case:
@@ -194,8 +181,8 @@ class Truth:
             return Expected([], [], found)
         if case.expects != "reference":
             raise ProblemError(f"{where} raise {case.expects}, but returned")
-        with _of_file(self._files[0], f"Model.forward of {case.name!r}"):
-            _checked_tensors(outputs)
+        with of_file(self._files[0], f"Model.forward of {case.name!r}"):
+            checked_tensors(outputs)
         if self.tolerance == "exact":
             return Expected(outputs, [RightOutput(output) for output in outputs])
         return Expected(outputs, self.exact_outputs(case))
@@ -203,7 +190,7 @@ class Truth:
     @torch.no_grad()
     def outputs(self, case: Case) -> list[torch.Tensor]:
         """What the reference itself returns."""
-        with _of_file(self._files[0], f"Model of {case.name!r}"):
+        with of_file(self._files[0], f"Model of {case.name!r}"):
             return _as_list(self._model(case)(*case.genuine))
 
     @torch.no_grad()
@@ -213,14 +200,14 @@ class Truth:
         if self.tolerance == "exact" or not hasattr(self._inputs, "error_scale"):
             return [RightOutput(value) for value in values]
         with self._of_inputs(f"error_scale of {case.name!r}"):
-            scales = _checked_tensors(self._inputs.error_scale(*case.genuine))
+            scales = checked_tensors(self._inputs.error_scale(*case.genuine))
             shapes = [tuple(tensor.shape) for tensor in scales], [tuple(tensor.shape) for tensor in values]
             if shapes[0] != shapes[1]:
-                raise _BreachError(f"must have the shapes of the outputs, {shapes[1]}, found {shapes[0]}")
+                raise BreachError(f"must have the shapes of the outputs, {shapes[1]}, found {shapes[0]}")
         return [RightOutput(value, scale) for value, scale in zip(values, scales, strict=True)]
 
     def _wide_outputs(self, case: Case) -> list[torch.Tensor]:
-        with _of_file(self._files[0], f"Model of {case.name!r}"):
+        with of_file(self._files[0], f"Model of {case.name!r}"):
             model = self._model(case)
             if self.tolerance == "exact":
                 return _as_list(model(*case.genuine))
@@ -264,7 +251,7 @@ class Truth:
             return exchange.publish([_blank(tensor) for tensor in inputs] if exchange.lends else inputs)
 
     def _of_inputs(self, what: str) -> contextlib.AbstractContextManager[None]:
-        return _of_file(self._files[1], what)
+        return of_file(self._files[1], what)
 
     @contextlib.contextmanager
     def _on_device(self, exchange: Exchange):  # type: ignore[no-untyped-def]  # noqa: ANN202
@@ -288,74 +275,6 @@ def _blank(tensor: torch.Tensor) -> torch.Tensor:
     blank = copy_of(tensor)
     poison([blank])
     return blank
-
-
-@contextlib.contextmanager
-def _of_file(path: Path, what: str) -> Iterator[None]:
-    """Whatever the problem's own code raises is the problem's error, with the line it came from."""
-    try:
-        yield
-    except ProblemError:
-        raise
-    except torch.OutOfMemoryError:
-        raise  # the card's fault, or that of whoever fills it
-    except _BreachError as error:
-        raise ProblemError(f"{path}: {what} {error}") from error
-    except Exception as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        if isinstance(error, SyntaxError) and error.filename == str(path):
-            lines.append(error.lineno)
-        line = f":{lines[-1]}" if lines else ""
-        raise ProblemError(f"{path}{line}: {what}: {type(error).__name__}: {error}") from error
-
-
-def _require_names(module: ModuleType, names: tuple[str, ...]) -> None:
-    missing = [name for name in names if not hasattr(module, name)]
-    if missing:
-        are = "is" if len(missing) == 1 else "are"
-        raise ProblemError(f"{module.__file__}: {', '.join(missing)} {are} missing")
-
-
-def _checked_tolerance(value: Any) -> Tolerance:
-    if value == "exact":
-        return "exact"
-    if (
-        isinstance(value, dict)
-        and value
-        and set(value) <= set(PRECISIONS)
-        and all(isinstance(bound, float) and 0 < bound < math.inf for bound in value.values())
-    ):
-        return value
-    raise _BreachError(
-        f"must be 'exact' or the largest error of each admitted class ({', '.join(PRECISIONS)}), "
-        f"tightest first, found {value!r}"
-    )
-
-
-def _checked_names(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, tuple) or not all(isinstance(name, str) for name in value):
-        raise _BreachError(
-            f"must be a tuple of names that get_inputs takes as `distribution`, found {value!r}"
-        )
-    return value
-
-
-def _checked_tensors(values: Any) -> list[torch.Tensor]:
-    for value in values:
-        if not isinstance(value, torch.Tensor):
-            raise _BreachError(f"must give tensors, found {type(value).__name__}")
-    return list(values)
-
-
-def _checked_edge_case(case: Any) -> dict[str, Any]:
-    if not isinstance(case, dict) or set(case) != EDGE_CASE_KEYS:
-        found = sorted(case) if isinstance(case, dict) else type(case).__name__
-        raise _BreachError(f"must each have the keys {sorted(EDGE_CASE_KEYS)}, found {found}")
-    try:
-        _checked_tensors(case["inputs"])
-    except _BreachError as error:
-        raise _BreachError(f"inputs of {case['name']!r} {error}") from error
-    return case
 
 
 def _as_list(value: Any) -> list[torch.Tensor]:

@@ -63,7 +63,7 @@ HEAVY = {"torch", "triton"}
 BANNED_WORDS = {"efficiency", "gbps", "perf", "score", "scores"}
 FILE_LOADERS = {
     "suite/analysis/child/session.py",
-    "suite/judge/truth.py",
+    "suite/judge/contract.py",
     "suite/kernelbench/child/subject.py",
     "suite/worker/solution_host.py",
 }

@@ -13,7 +13,8 @@ import torch
 from suite import store
 from suite.gpus import RTX_4090
 from suite.judge.authoring.subject import Unshared
-from suite.judge.truth import Truth, load_module
+from suite.judge.contract import load_module
+from suite.judge.truth import Truth
 from suite.problem import Problem, find_problem, find_problems
 from suite.result import Result, Status
 from suite.runner import RunOptions, run

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from suite.judge.arena import Arena
+from suite.judge.contract import ProblemError
 from suite.judge.exchange import ArenaExchange
-from suite.judge.truth import ProblemError, Truth
+from suite.judge.truth import Truth
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from suite.judge.authoring.answers import answers
 from suite.judge.authoring.contents import distributions, edge_cases, fresh_inputs, hidden
 from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused, warned
 from suite.judge.authoring.work import UnsizedError, memory, work
-from suite.judge.truth import ProblemError, Truth
+from suite.judge.contract import ProblemError
+from suite.judge.truth import Truth
 
 SECTIONS: tuple[tuple[str, Callable[[Subject], Findings]], ...] = (
     ("work", work),

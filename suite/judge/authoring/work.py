@@ -12,7 +12,8 @@ from suite.finding import Finding
 from suite.gpus import RTX_4090
 from suite.judge.authoring.storage import Peak, held_bytes, touched_bytes
 from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused, warned
-from suite.judge.truth import Expected, ProblemError
+from suite.judge.contract import ProblemError
+from suite.judge.truth import Expected
 
 CARD_BYTES = 12_000_000_000
 CONTEXT_BYTES = 500_000_000
