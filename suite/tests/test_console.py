@@ -6,21 +6,17 @@ import json
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from suite import cli
 from suite.cli import judging
 from suite.cli.console import StatusLine
 from suite.result import Status, from_json
 from suite.runner import Progress
+from suite.tests.command import bench
 from suite.tests.fake_results import fake_result
 
 NO_GPU = "no GPU: checking correctness in Triton's interpreter; latency and fractions need an NVIDIA GPU"
 RUN = ("run", "--problem", "row_argmin", "--device", "cpu", "--solution", "tests_right")
-
-
-def bench(*arguments):
-    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -1,20 +1,22 @@
 """`bench grade`: exit codes, what goes where, whose records count."""
 
+import functools
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from suite import cli, profile_store, store
+from suite import profile_store, store
 from suite.cli import recorded, stage_verbs
 from suite.counters import DRAM
 from suite.gpus import RTX_4090
 from suite.solution import read_solution
+from suite.tests.command import bench
 from suite.tests.fake_evidence import evidence, fake_profile, kernel_profile, launch
 from suite.tests.fake_results import fake_result
 from suite.tests.stage_cases import KERNEL
 from suite.tests.wrong_solutions import RIGHT
 
+bench_grade = functools.partial(bench, "grade", "--problem", "row_argmin")
 STAGES = ("baseline", "grid_stage", "block_stage", "final")
 
 
@@ -47,24 +49,17 @@ def measure(root, latencies, profiled=True, **fields):
             profile_store.append(root / "reports" / "profiles", profile)
 
 
-def bench(*arguments):
-    outcome = CliRunner().invoke(cli.main, ["grade", "--problem", "row_argmin", *arguments])
-    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
-        raise outcome.exception
-    return outcome
-
-
 def test_a_graded_file_that_is_no_python_is_a_mistake_in_one_line(root):
     path = root[0] / "problems" / "row_argmin" / "grid_stage.py"
     path.write_text("def f(:\n")
-    outcome = bench()
+    outcome = bench_grade()
     assert outcome.exit_code == 2
     assert outcome.stderr.endswith(f"Error: {path}:1: not Python: invalid syntax\n")
 
 
 def test_everything_measured_and_kept(root):
     measure(root[0], (4.0, 3.0, 2.5, 2.0))
-    outcome = bench()
+    outcome = bench_grade()
     assert outcome.exit_code == 0, outcome.output
     lines = outcome.stdout.splitlines()
     assert lines[0] == (
@@ -84,13 +79,13 @@ def test_a_broken_rule_is_exit_code_1_and_says_where_and_what_to_do(root):
     folder, tiles = root
     measure(folder, (4.0, 3.0, 2.5, 2.0))
     tiles["grid_stage"] = 64
-    outcome = bench()
+    outcome = bench_grade()
     assert outcome.exit_code == 1
     assert "line 20, argmin_kernel: BLOCK 128 -> 64" in outcome.stdout
 
 
 def test_without_measurements_it_says_so_and_fails_nothing(root):
-    outcome = bench()
+    outcome = bench_grade()
     assert outcome.exit_code == 0
     assert outcome.stdout.splitlines()[0].endswith("nothing measured")
     assert "no profile with counters; run `bench profile`" in outcome.stdout
@@ -99,7 +94,7 @@ def test_without_measurements_it_says_so_and_fails_nothing(root):
 
 def test_json_alone_on_standard_output(root):
     measure(root[0], (4.0, 3.0, 2.5, 2.0))
-    values = json.loads(bench("--json", "-").stdout)
+    values = json.loads(bench_grade("--json", "-").stdout)
     assert (values["gpu"], values["measured_on"]) == ("rtx-4090", "nvidia-h200")
     assert [stage["stage"] for stage in values["stages"]] == ["grid", "block", "memory", "micro"]
     final = values["solutions"][-1]
@@ -111,7 +106,7 @@ def test_a_changed_file_is_not_measured(root):
     measure(folder, (4.0, 3.0, 2.5, 2.0))
     with (folder / "problems" / "row_argmin" / "final.py").open("a") as file:
         file.write("# changed\n")
-    values = json.loads(bench("--json", "-").stdout)
+    values = json.loads(bench_grade("--json", "-").stdout)
     assert values["solutions"][-1]["latency_ms"] is None
     assert values["solutions"][-1]["metrics"][DRAM] is None
 
@@ -122,10 +117,10 @@ def test_the_records_of_one_device_count(root):
     measure(
         folder, (8.0, 7.0, 6.0, 5.0), profiled=False, gpu="NVIDIA L4", created="2026-01-01T00:00:00+00:00"
     )
-    assert json.loads(bench("--json", "-").stdout)["measured_on"] == "nvidia-h200"
-    older = json.loads(bench("--json", "-", "--measured-on", "nvidia-l4").stdout)
+    assert json.loads(bench_grade("--json", "-").stdout)["measured_on"] == "nvidia-h200"
+    older = json.loads(bench_grade("--json", "-", "--measured-on", "nvidia-l4").stdout)
     assert older["solutions"][-1]["latency_ms"] == 5.0
-    outcome = bench("--measured-on", "nvidia-l5")
+    outcome = bench_grade("--measured-on", "nvidia-l5")
     assert outcome.exit_code == 2
     assert outcome.stderr.splitlines()[-1] == (
         "Error: nothing of 'row_argmin' was measured on 'nvidia-l5'; did you mean 'nvidia-l4'?"
@@ -134,7 +129,7 @@ def test_the_records_of_one_device_count(root):
 
 def test_a_problem_without_graded_solutions(tiny_root, monkeypatch):
     monkeypatch.chdir(tiny_root)
-    outcome = bench()
+    outcome = bench_grade()
     assert (outcome.exit_code, outcome.stderr.splitlines()[-1]) == (
         2,
         "Error: problem 'row_argmin' has no graded solutions",

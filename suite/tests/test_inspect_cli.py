@@ -1,14 +1,13 @@
 """`bench inspect`: exit codes, messages, what goes where. Two tests follow and compile for real."""
 
 import dataclasses
+import functools
 import json
 import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from suite import cli
 from suite.analysis.facts import Argument, Built, Launch, Launches, Options, Work
 from suite.analysis.inspection import Inspection, LaunchReport, Roof
 from suite.analysis.occupancy import Occupancy, Waves
@@ -20,8 +19,10 @@ from suite.gpus import RTX_4090, by_slug
 from suite.problem import UnknownNameError, find_problem
 from suite.result import Status
 from suite.solution import find_solutions
+from suite.tests.command import bench
 from suite.tests.fake_results import fake_result
 
+bench_inspect = functools.partial(bench, "inspect")
 ROOT = Path(__file__).parents[2]
 
 LAUNCH = Launch(
@@ -61,13 +62,6 @@ UNFIT = dataclasses.replace(FINE, reports=(TOO_LARGE,))
 LOST = dataclasses.replace(
     FINE, reports=(), order=(), launches=None, failure="cannot be followed without data"
 )
-
-
-def bench(*arguments):
-    outcome = CliRunner().invoke(cli.main, ["inspect", *arguments])
-    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
-        raise outcome.exception
-    return outcome
 
 
 @pytest.fixture
@@ -140,7 +134,7 @@ def test_narrow_loads_are_named_with_line_and_cause():
 
 def test_all_fit(answers):
     answers(FINE)
-    outcome = bench("--problem", "row_argmin")
+    outcome = bench_inspect("--problem", "row_argmin")
     assert outcome.exit_code == 0
     lines = outcome.stdout.splitlines()
     assert lines[1] == "tests_right"
@@ -157,14 +151,14 @@ def test_all_fit(answers):
 )
 def test_what_does_not_fit_or_cannot_be_followed_is_exit_code_1(answers, inspection, text):
     answers(inspection)
-    outcome = bench("--problem", "row_argmin", "--solution", "tests_right")
+    outcome = bench_inspect("--problem", "row_argmin", "--solution", "tests_right")
     assert outcome.exit_code == 1
     assert text in outcome.stdout
 
 
 def test_json_alone_on_standard_output(answers):
     answers(FINE)
-    outcome = bench("--problem", "row_argmin", "--gpu", "h100", "--workload", "wide", "--json", "-")
+    outcome = bench_inspect("--problem", "row_argmin", "--gpu", "h100", "--workload", "wide", "--json", "-")
     (line,) = outcome.stdout.splitlines()
     values = json.loads(line)
     assert (values["gpu"], values["workload"], values["solution"]) == ("h100-sxm", "wide", "tests_right")
@@ -182,7 +176,7 @@ def test_json_alone_on_standard_output(answers):
 )
 def test_mistakes_are_exit_code_2(answers, arguments, text):
     answers(FINE)
-    outcome = bench("--problem", "row_argmin", *arguments)
+    outcome = bench_inspect("--problem", "row_argmin", *arguments)
     assert outcome.exit_code == 2
     assert text in outcome.stderr
 
@@ -233,7 +227,7 @@ def test_workloads_that_the_card_would_refuse_are_named(tiny_root, monkeypatch, 
 
 def test_a_real_inspection(tiny_root, monkeypatch):
     monkeypatch.chdir(tiny_root)
-    outcome = bench("--problem", "row_argmin", "--json", "-")
+    outcome = bench_inspect("--problem", "row_argmin", "--json", "-")
     assert outcome.exit_code == 0, outcome.stderr
     values = json.loads(outcome.stdout)
     (report,) = values["reports"]
@@ -247,7 +241,7 @@ def test_a_real_inspection(tiny_root, monkeypatch):
 def test_the_baseline_of_the_argmin_problem_launches_what_its_profile_shows(monkeypatch):
     monkeypatch.chdir(ROOT)
     started = time.monotonic()
-    outcome = bench("--problem", "argmin", "--solution", "baseline", "--json", "-")
+    outcome = bench_inspect("--problem", "argmin", "--solution", "baseline", "--json", "-")
     assert outcome.exit_code == 0, outcome.stderr
     grids = [report["launch"]["grid"] for report in json.loads(outcome.stdout)["reports"]]
     assert grids == [[262144, 1, 1], [4096, 1, 1]]

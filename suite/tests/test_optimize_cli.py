@@ -1,18 +1,17 @@
 """`bench optimize`: its mistakes, its interruption, and a scripted command with the real judge."""
 
-import pytest
-from click.testing import CliRunner
+import functools
 
-from suite import cli
+import pytest
+
 from suite.cli import optimizing_verbs
 from suite.judge import sandbox
 from suite.optimize.loop import Loop
+from suite.tests.command import bench
 from suite.tests.fake_workshop import reply
 from suite.tests.wrong_solutions import RIGHT
 
-
-def bench(*arguments):
-    return CliRunner().invoke(cli.main, ["optimize", *arguments])
+bench_optimize = functools.partial(bench, "optimize")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +41,7 @@ def test_mistakes_are_one_line_and_begin_no_run(tiny_root, monkeypatch, argument
     monkeypatch.setattr(optimizing_verbs, "has_gpu", lambda: False)
     monkeypatch.setattr(optimizing_verbs, "device_of", lambda choice: "cpu" if choice == "auto" else choice)
     monkeypatch.setattr(sandbox, "available", lambda _device="cpu": None)
-    outcome = bench(*arguments)
+    outcome = bench_optimize(*arguments)
     assert outcome.exit_code == 2
     assert outcome.stderr.splitlines()[-1].startswith(f"Error: {message}")
     assert not (tiny_root / "reports").exists()
@@ -58,7 +57,7 @@ def test_an_interruption_says_how_to_go_on(tiny_root, monkeypatch):
 
     monkeypatch.setattr(Loop, "run", interrupted)
     words = ("--problem", "row_argmin", "--solution", "tests_right", "--command", "x", "--device", "cpu")
-    outcome = bench(*words)
+    outcome = bench_optimize(*words)
     (run,) = (tiny_root / "reports" / "runs").iterdir()
     assert outcome.exit_code == 130
     assert outcome.stderr.splitlines()[-1] == f"interrupted: bench optimize --resume {run.name} goes on"
@@ -80,7 +79,7 @@ def test_a_scripted_command_on_the_cpu_from_malice_to_a_kept_answer(tiny_root, m
     first.write_text(reply(DELETES.replace("WHERE", repr(str(tiny_root)))))
     second.write_text(reply(RIGHT.read_text() + "# another\n"))
     script = f"cat > /dev/null; cat {tiny_root}/$BENCH_ROUND.md"
-    outcome = bench(
+    outcome = bench_optimize(
         "--problem", "row_argmin", "--solution", "tests_right", "--command", script, "--stage", "grid",
         "--rounds", "2", "--device", "cpu", "--sandbox", "bubblewrap",
     )  # fmt: skip
@@ -93,5 +92,5 @@ def test_a_scripted_command_on_the_cpu_from_malice_to_a_kept_answer(tiny_root, m
     assert first.exists()
     (run,) = (tiny_root / "reports" / "runs").iterdir()
     assert "shutil.rmtree" in (run / "best.py").read_text()
-    resumed = bench("--resume", run.name)
+    resumed = bench_optimize("--resume", run.name)
     assert (resumed.exit_code, resumed.stdout.splitlines()) == (0, lines)

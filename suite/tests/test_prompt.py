@@ -1,11 +1,11 @@
 """The prompt of a stage: its form, what it says of card, code and profile, and whose profile it takes."""
 
+import functools
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from suite import cli, profile_store, store
+from suite import profile_store, store
 from suite.analysis.facts import Work
 from suite.cli import prompting_verbs, recorded
 from suite.counters import DRAM, MEMORY_STALLS, SM
@@ -20,6 +20,7 @@ from suite.stages.findings import binding
 from suite.stages.profile_file import ProfileFileError, read_profile_file
 from suite.stages.prompt import Repair, compose, metrics_of, to_json, to_markdown
 from suite.stages.stage import BLOCK, GRID, MICRO
+from suite.tests.command import bench
 from suite.tests.fake_evidence import evidence, fake_profile, kernel_profile, launch
 from suite.tests.fake_results import fake_result
 from suite.tests.stage_cases import KERNEL
@@ -27,6 +28,11 @@ from suite.tests.wrong_solutions import RIGHT
 
 H200 = by_slug("h200")
 CODE = "import torch\nx = 1\n"
+
+
+bench_prompt = functools.partial(
+    bench, "prompt", "--problem", "row_argmin", "--solution", "tests_right", "--stage", "grid"
+)
 
 
 def prompt(tmp_path, stage=GRID, code=CODE, profile=None, repair=None, **fields):
@@ -198,13 +204,8 @@ def root(tiny_root, monkeypatch):
     return tiny_root
 
 
-def bench(*arguments):
-    words = ["prompt", "--problem", "row_argmin", "--solution", "tests_right", "--stage", "grid", *arguments]
-    return CliRunner().invoke(cli.main, words)
-
-
 def test_the_command_writes_for_the_reference_card_without_another(root):
-    outcome = bench()
+    outcome = bench_prompt()
     assert outcome.exit_code == 0, outcome.output
     assert "GPU Name: NVIDIA GeForce RTX 4090\n" in outcome.stdout
     assert RIGHT.read_text().rstrip() in outcome.stdout
@@ -221,7 +222,7 @@ def test_the_command_writes_for_the_reference_card_without_another(root):
 def test_a_file_that_is_no_python_is_a_mistake_in_one_line(root, source, message):
     path = root / "solutions" / "row_argmin" / "tests_right.py"
     path.write_bytes(source)
-    outcome = bench()
+    outcome = bench_prompt()
     assert outcome.exit_code == 2
     assert outcome.stderr.endswith(f"Error: {path}{message}\n")
 
@@ -229,8 +230,8 @@ def test_a_file_that_is_no_python_is_a_mistake_in_one_line(root, source, message
 def test_the_command_writes_for_the_card_that_is_here(root, monkeypatch):
     state = GpuState("GPU-1", "NVIDIA H200", "580", 1, 2, 0)
     monkeypatch.setattr(recorded, "gpu_states", lambda: [state])
-    assert "GPU Name: NVIDIA H200 SXM\n" in bench().stdout
-    assert "GPU Name: NVIDIA L4\n" in bench("--gpu", "l4").stdout
+    assert "GPU Name: NVIDIA H200 SXM\n" in bench_prompt().stdout
+    assert "GPU Name: NVIDIA L4\n" in bench_prompt("--gpu", "l4").stdout
 
 
 def test_a_recorded_profile_counts_on_its_own_card_alone(root):
@@ -239,18 +240,18 @@ def test_a_recorded_profile_counts_on_its_own_card_alone(root):
     profile_store.append(root / "reports" / "profiles", profile)
     result = fake_result("tests_right", latency_ms=4.0, problem="row_argmin", sha256=sha256)
     store.append(root / "reports" / "results", result)
-    values = json.loads(bench("--gpu", "h200", "--format", "json").stdout)
+    values = json.loads(bench_prompt("--gpu", "h200", "--format", "json").stdout)
     assert values["metrics"]["argmin_kernel"][DRAM] == 90.0
     assert values["binding"][-1] == "Measured here: 4.0000 ms, 50.0% of the speed of light."
-    assert json.loads(bench("--format", "json").stdout)["metrics"] is None
+    assert json.loads(bench_prompt("--format", "json").stdout)["metrics"] is None
 
 
 def test_a_profile_by_hand_and_a_mistake_in_it(root):
     path = root / "ncu.json"
     path.write_text('{"k": {"launch__grid_size": 4}}')
-    assert '"launch__grid_size": 4' in bench("--profile", str(path)).stdout
+    assert '"launch__grid_size": 4' in bench_prompt("--profile", str(path)).stdout
     path.write_text('{"k": 4}')
-    outcome = bench("--profile", str(path))
+    outcome = bench_prompt("--profile", str(path))
     assert outcome.exit_code == 2
     assert outcome.stderr.splitlines()[-1] == f"Error: {path}: 'k' is no object of metrics and numbers"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import CliRunner
 
-from suite.cli import judging_verbs, main
+from suite.cli import judging_verbs
 from suite.judge import sandbox
 from suite.leaderboard import board
 from suite.result import Result, from_json
 from suite.tables import check_table
+from suite.tests.command import bench
 from suite.tests.fake_results import fake_result
 from suite.tests.wrong_solutions import RIGHT
 
@@ -21,10 +21,6 @@ H200 = "nvidia-h200"
 def root(tiny_root, monkeypatch):
     monkeypatch.chdir(tiny_root)
     return tiny_root
-
-
-def bench(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def recorded(root) -> list[Result]:
