@@ -215,7 +215,7 @@ class Bench:
         step_ms = stats.quantization_step(trial_ms)
         if step_ms is None or step_ms <= COARSE * stats.median(trial_ms):
             return "events"
-        self._round("kernel_timestamps")  # the profiler's own start is slow once
+        self._round("kernel_timestamps")  # the profiler's first start takes longer
         return "kernel_timestamps"
 
     def _round(self, method: str) -> tuple[float, float, list[ClockState | None]]:
