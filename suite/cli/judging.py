@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +123,8 @@ def judge(
     confinement, why = choose(options.sandbox, options.device)
     if confinement == NONE:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
+    # A third of a second that the table of samples needs, while this process waits for the judge.
+    threading.Thread(target=importlib.import_module, args=("numpy",), daemon=True).start()
     unsaved: dict[str, str] = {}
     kept = 0
     with contextlib.ExitStack() as stack:
