@@ -152,7 +152,7 @@ PARTS = (
             module(30, "suite.tests.exploit_table --device cuda library_call autotuned"),
             module(
                 250,
-                "suite.tests.exploit_table --device cuda --jobs 4 "
+                "suite.tests.exploit_table --device cuda --jobs 4 --out reports/exploits/nvidia-h200.md "
                 + " ".join(f"--skip {name}" for name in BOMBS),
             ),
         ),
@@ -161,7 +161,13 @@ PARTS = (
     Part(
         "bombs",
         "the last line of the log: all as they must",
-        (module(30, f"suite.tests.exploit_table --device cuda {' '.join(BOMBS)}"),),
+        (
+            module(
+                35,
+                "suite.tests.exploit_table --device cuda --out reports/exploits/nvidia-h200-bombs.md "
+                + " ".join(BOMBS),
+            ),
+        ),
     ),
     Part(
         "results",
