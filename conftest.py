@@ -15,7 +15,7 @@ pytest_plugins = ["suite.pytest_plugin"]
 
 TINY = Path(__file__).parent / "suite" / "tests" / "tiny"
 
-# A machine that only judges may lack what draws pages; the tests of pages could not even be imported there.
+# A machine that only judges may lack what draws pages.
 DRAWS = find_spec("plotly") is not None or os.environ.get("CI") == "true"
 collect_ignore_glob = [] if DRAWS else ["suite/tests/test_report_*.py"]
 

@@ -45,6 +45,8 @@ def as_solution(root: Path, problem: Problem, name: str) -> str:
         SolutionFileError: it is of such a format and cannot be mapped; the message says why.
     """
     path = Path(name)
+    if path.suffix == ".md":
+        raise SolutionFileError(f"{name}: a Markdown reply; bench submit takes the code out of it")
     # Unlike the method of Path this takes a name that no file can have; whoever reads it says so.
     if path.suffix not in (".py", ".json") or not os.path.isfile(path):  # noqa: PTH113
         return name

@@ -150,7 +150,7 @@ def report_verb(
 
 
 def _rendered(root: Path, out: Path, more: tuple[Path, ...]) -> Path:
-    from suite.report import read_site, render  # plotly takes a while to import
+    from suite.report import NoPlotlyError, read_site, render
 
     def said(done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -162,6 +162,8 @@ def _rendered(root: Path, out: Path, more: tuple[Path, ...]) -> Path:
     except KeyboardInterrupt:
         note("interrupted; run bench report again for the rest of the pages")
         sys.exit(EXIT_INTERRUPTED)
+    except NoPlotlyError as error:
+        raise click.ClickException(str(error)) from error
     for warning in (*warnings, *rendered.warnings):
         note(f"warning: {warning}")
     return rendered.index

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from suite import roofs
 from suite.lines import plain_name
-from suite.problem import Problem, find_problems
+from suite.problem import Problem, ProblemFolderError, find_problems
 from suite.published import Published, read_published
 from suite.roofs import Roofs
-from suite.solution import Solution, find_solutions, reference_variants
+from suite.solution import Solution, SolutionFileError, find_solutions, reference_variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,12 @@ def read_site(
 ) -> tuple[Site, list[str]]:
     """The site of a checkout, and a warning for each line of its roofs that is no record.
 
-    `more_results` are folders beside `reports/results`; `only` names the one problem to take.
+    `more_results` are folders beside `reports/results`; `only` names the one problem to take. Of all
+    problems, one that cannot be read is left out with a warning.
 
     Raises:
-        ProblemFolderError: a problem's folder breaks its contract.
-        SolutionFileError: a solution's file cannot be one.
+        ProblemFolderError: the folder of `only` breaks its contract.
+        SolutionFileError: a file of `only` cannot be a solution.
     """
     problems = sorted(find_problems(root), key=lambda problem: problem.name)
     folders = (root / "reports" / "results", *more_results)
@@ -65,8 +66,17 @@ def read_site(
             warnings += found
             if records:
                 measured[device] = records
-    taken = tuple(_site_problem(root, problem) for problem in problems if only in (None, problem.name))
-    return Site(taken, folders, root, measured), warnings
+    taken = []
+    for problem in problems:
+        if only not in (None, problem.name):
+            continue
+        try:
+            taken.append(_site_problem(root, problem))
+        except (ProblemFolderError, SolutionFileError) as error:
+            if only is not None:
+                raise
+            warnings.append(f"{problem.name} is left out: {error}")
+    return Site(tuple(taken), folders, root, measured), warnings
 
 
 def _is_plain(device: str) -> bool:

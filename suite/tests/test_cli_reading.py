@@ -1,6 +1,7 @@
 """`bench list`, `report` and `doctor`: what is there, shown, in this process."""
 
 import json
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -167,3 +168,29 @@ def test_the_doctor_says_what_is_to_be_mended(monkeypatch):
         "remedy": "pip install 'no-such-package>=1.0,<2.0'",
     }
     assert "pip install 'no-such-package>=1.0,<2.0'" in bench("doctor").stdout
+
+
+def test_a_report_needs_plotly_for_pages_alone(root, monkeypatch):
+    record(root)
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    outcome = bench("report")
+    assert (outcome.exit_code, outcome.stderr) == (
+        1,
+        "Error: pages need plotly, which is not installed (pip install plotly); "
+        "--format markdown, csv or json prints results without it\n",
+    )
+    assert not (root / "reports" / "html").exists()
+    assert "tests_right" in bench("report", "--format", "csv").stdout
+
+
+def test_a_broken_problem_is_left_out_of_the_report_of_all(root):
+    record(root)
+    broken = root / "problems" / "broken"
+    broken.mkdir()
+    (broken / "inputs.py").write_text("WORKLOADS = {}\n")
+    outcome = bench("report", "--format", "csv")
+    assert (outcome.exit_code, "tests_right" in outcome.stdout) == (0, True)
+    reason = f"{broken / 'inputs.py'}: WORKLOADS must be a dict with at least one entry"
+    assert outcome.stderr == f"warning: broken is left out: {reason}\n"
+    asked = bench("report", "--format", "csv", "--problem", "broken")
+    assert (asked.exit_code, reason in asked.stderr) == (2, True)

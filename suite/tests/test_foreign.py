@@ -140,3 +140,8 @@ def test_a_problem_that_declares_nothing_and_a_foreign_import_are_refused(
         SolutionFileError, match="problem 'row_argmin' does not declare that its inputs are all"
     ):
         as_solution(tiny_root, problem, str(path))
+
+
+def test_a_markdown_reply_is_for_submitting(tiny_root: Path, problem: Problem) -> None:
+    with pytest.raises(SolutionFileError, match=r"^reply\.md: a Markdown reply; bench submit takes the code"):
+        as_solution(tiny_root, problem, "reply.md")

@@ -326,8 +326,6 @@ def test_the_command_starts_without_torch_triton_and_plotly():
     assert loaded_by("import suite.cli") & {"torch", "triton", "plotly"} == set()
 
 
-def test_the_whole_host_runs_without_torch_and_triton():
+def test_the_whole_host_is_imported_without_torch_triton_and_plotly():
     host = sorted(set(HOST) - {"suite.__main__"})
-    loaded = loaded_by(f"import {', '.join(host)}")
-    assert loaded & HEAVY == set()
-    assert "plotly" in loaded
+    assert loaded_by(f"import {', '.join(host)}") & (HEAVY | {"plotly"}) == set()
