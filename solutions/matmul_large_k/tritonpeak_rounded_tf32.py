@@ -2,20 +2,18 @@
 
 What differs from the final stage:
 
-1. Both operands are rounded to TF32; of what they are given, the tensor cores drop the last 13 bits. X is
-   rounded on its way into registers, as before. Y goes through registers too, and back into shared memory,
-   along K. Of 32 elements of K, a tile of 256 x 128 takes 1024 cycles of tensor cores and, before them, about
-   600 to load, round and store; memory gives it 1800. The tile is high rather than wide, because it is Y that
-   goes back and forth.
-2. Where the last column tile would hold 16 columns or fewer, they ride along with the full one: a second,
+1. Both operands are rounded to TF32; of what they are given, the tensor cores drop the last 13 bits. sm_90
+   rounds in one instruction; elsewhere two do, and neither touches a NaN or an infinity.
+2. X is rounded between shared memory and registers, as before. Y is loaded into registers one step ahead,
+   rounded there and stored to shared memory along K, whichever way it lies in memory. The tile is high rather
+   than wide, because it is Y that goes that way.
+3. Where the last column tile would hold 16 columns or fewer, they ride along with the full one: a second,
    narrow product of the same X. 255 x 257 is two tiles of 128 x 272, not six of 128 x 128.
-3. Where an operand takes copies of 4 bytes, or Y does not lie along K, tiles of half the depth are loaded
-   into registers, one ahead, and stored to shared memory 16 bytes at a time.
-4. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
+4. Where X takes copies of 4 bytes, tiles of half the depth are loaded into registers, one ahead.
+5. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
 
 Predicted: 0.25 to 0.28 ms for the seed workload, where the final stage takes 0.2515, with an error of 3.0e-4
-instead of 4.8e-4; 0.4 to 0.55 ms for 255 x 524287 x 257, where it takes 0.911; 0.30 to 0.36 ms for
-`transposed_a`, where it takes 0.302.
+instead of 4.8e-4; 0.27 to 0.32 ms for `transposed_a`, where it takes 0.302.
 """
 
 # author: tritonpeak
@@ -55,14 +53,21 @@ SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
 TAIL = 16
+HARDWARE = True
+Y_AHEAD = True
+ANY_Y = True
 
 
 @triton.jit
-def round_to_tf32(x):
-    # To nearest, where the tensor cores by themselves drop the last 13 bits. A NaN is left alone: adding to
-    # the bits of 0x7fffffff would carry into the sign.
-    bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
-    return tl.where(x == x, bits.to(tl.float32, bitcast=True), x)
+def round_to_tf32(x, HARDWARE: tl.constexpr):
+    # To nearest, where the tensor cores by themselves drop the last 13 bits.
+    if HARDWARE:  # sm_90: one instruction
+        return tl.inline_asm_elementwise(
+            "cvt.rn.tf32.f32 $0, $1;", "=r,r", [x], dtype=tl.float32, is_pure=True, pack=1
+        )
+    # Half of the last bit that is kept, with the sign of x; no NaN or infinity becomes anything else.
+    power = (x.to(tl.int32, bitcast=True) & -0x800000).to(tl.float32, bitcast=True)
+    return x + power * 0.00048828125
 
 
 @triton.jit
@@ -106,6 +111,8 @@ def partial_kernel(
     BLOCK_K: tl.constexpr,
     TAIL: tl.constexpr,
     PREFETCH: tl.constexpr,
+    HARDWARE: tl.constexpr,
+    Y_AHEAD: tl.constexpr,
 ):
     # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
     # it that rows start on 16 bytes whenever they do, and the copies become four elements wide.
@@ -140,37 +147,53 @@ def partial_kernel(
             if TAIL > 0:
                 tail_next = tl.load(y_tile + tail_offsets)
             for _ in range(steps - 1):
-                x, y = round_to_tf32(x_next), round_to_tf32(y_next)
+                x, y = round_to_tf32(x_next, HARDWARE), round_to_tf32(y_next, HARDWARE)
                 x_tile += BLOCK_K * stride_xk
                 y_tile += BLOCK_K * stride_yk
                 x_next, y_next = tl.load(x_tile + x_offsets), tl.load(y_tile + y_offsets)
                 if TAIL > 0:
-                    tail_accumulator = tl.dot(x, round_to_tf32(tail_next), tail_accumulator)
+                    tail_accumulator = tl.dot(x, round_to_tf32(tail_next, HARDWARE), tail_accumulator)
                     tail_next = tl.load(y_tile + tail_offsets)
                 accumulator = tl.dot(x, y, accumulator)
-            x, y = round_to_tf32(x_next), round_to_tf32(y_next)
+            x, y = round_to_tf32(x_next, HARDWARE), round_to_tf32(y_next, HARDWARE)
             accumulator = tl.dot(x, y, accumulator)
             if TAIL > 0:
-                tail_accumulator = tl.dot(x, round_to_tf32(tail_next), tail_accumulator)
+                tail_accumulator = tl.dot(x, round_to_tf32(tail_next, HARDWARE), tail_accumulator)
             x_tile += BLOCK_K * stride_xk
             y_tile += BLOCK_K * stride_yk
-    else:
-        for _ in range(steps):
-            x = round_to_tf32(tl.load(x_tile + x_offsets))
-            y = round_to_tf32(tl.load(y_tile + y_offsets))
+    elif Y_AHEAD:
+        y_next = tl.load(y_tile + y_offsets, mask=inner[:, None] < count, other=0.0)
+        ahead = y_tile + tl.minimum(1, steps - 1) * BLOCK_K * stride_yk
+        for step in range(steps):
+            y = round_to_tf32(y_next, HARDWARE)
+            y_next = tl.load(ahead + y_offsets)
+            x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
             accumulator = tl.dot(x, y, accumulator)
             if TAIL > 0:
-                tail = round_to_tf32(tl.load(y_tile + tail_offsets))
+                tail = round_to_tf32(tl.load(y_tile + tail_offsets), HARDWARE)
+                tail_accumulator = tl.dot(x, tail, tail_accumulator)
+            x_tile += BLOCK_K * stride_xk
+            y_tile += BLOCK_K * stride_yk
+            ahead += tl.where(step + 2 < steps, BLOCK_K, 0) * stride_yk
+    else:
+        for _ in range(steps):
+            x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
+            y = round_to_tf32(tl.load(y_tile + y_offsets), HARDWARE)
+            accumulator = tl.dot(x, y, accumulator)
+            if TAIL > 0:
+                tail = round_to_tf32(tl.load(y_tile + tail_offsets), HARDWARE)
                 tail_accumulator = tl.dot(x, tail, tail_accumulator)
             x_tile += BLOCK_K * stride_xk
             y_tile += BLOCK_K * stride_yk
     left = count - steps * BLOCK_K
     if left > 0:
-        x = round_to_tf32(tl.load(x_tile + x_offsets, mask=inner[None, :] < left, other=0.0))
-        y = round_to_tf32(tl.load(y_tile + y_offsets, mask=inner[:, None] < left, other=0.0))
+        x = round_to_tf32(tl.load(x_tile + x_offsets, mask=inner[None, :] < left, other=0.0), HARDWARE)
+        y = round_to_tf32(tl.load(y_tile + y_offsets, mask=inner[:, None] < left, other=0.0), HARDWARE)
         accumulator = tl.dot(x, y, accumulator)
         if TAIL > 0:
-            tail = round_to_tf32(tl.load(y_tile + tail_offsets, mask=inner[:, None] < left, other=0.0))
+            tail = round_to_tf32(
+                tl.load(y_tile + tail_offsets, mask=inner[:, None] < left, other=0.0), HARDWARE
+            )
             tail_accumulator = tl.dot(x, tail, tail_accumulator)
 
     # Partial results are padded to whole tiles: no mask, and 16 bytes a store whatever the shape.
@@ -232,8 +255,8 @@ def pick_config(x: torch.Tensor, y: torch.Tensor) -> tuple[int, Config]:
     along_k = y.stride(0) == 1 or not large
     configs = SMALL_SHARED
     if large:
-        configs = LARGE_SHARED if wide_x and wide_y and along_k else NARROW
-    row_cost = 1 if wide_x else 2
+        configs = LARGE_SHARED if wide_x and (ANY_Y or (wide_y and along_k)) else NARROW
+    row_cost = 1 if wide_x else 3
     column_cost = 1 if wide_y and along_k else 2  # copies of 4 bytes
 
     def cost(config: Config) -> int:
@@ -292,7 +315,9 @@ def launch(x: torch.Tensor, y: torch.Tensor, turned: bool, config: Config) -> to
     sizes = (P // known["UNIT_P"], Q // known["UNIT_Q"], K)
     tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner, "TAIL": tail}
     stages = config.num_stages
+    large = has_large_shared(x.device)
     pipeline = {"num_warps": config.num_warps, "num_stages": stages, "PREFETCH": stages == 1}
+    pipeline |= {"HARDWARE": HARDWARE and large, "Y_AHEAD": Y_AHEAD and large}
     lengths = (padded_p * padded_q, k_per_split)
     partial_kernel[(*grid, splits)](
         x, y, partial, *sizes, *x_units, *y_units, *out_strides, *lengths, **known, **tile, **pipeline
