@@ -39,15 +39,9 @@ class Config(NamedTuple):
 
 
 # For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that cost as much, the first.
-LARGE_SHARED = (
-    Config(256, 128, 32, 8, 4, 1),
-    Config(128, 256, 32, 8, 4, 1),
-    Config(128, 128, 32, 4, 3, 2),
-    Config(256, 16, 32, 4, 6, 1),
-)
-# For copies of 4 bytes, and for a Y that does not lie along K. On its way through shared memory and registers
-# Triton would lay such a tile across the order in which a warp copies it, 32 writes to one bank. So there is
-# one stage, and the next tile waits in registers, which a longer one would not fit.
+LARGE_SHARED = (Config(256, 128, 32, 8, 4, 1), Config(128, 128, 32, 4, 3, 2), Config(256, 16, 32, 4, 6, 1))
+# For an X in copies of 4 bytes: one stage, and the next tile waits in registers, which a longer one would
+# not fit.
 NARROW = (Config(256, 128, 16, 8, 1, 1), Config(128, 256, 16, 8, 1, 1), Config(256, 16, 32, 8, 1, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
