@@ -50,6 +50,7 @@ TAIL = 16
 HARDWARE = True
 Y_AHEAD = True
 ANY_Y = True
+PARTS = 1
 
 
 @triton.jit
@@ -107,6 +108,7 @@ def partial_kernel(
     PREFETCH: tl.constexpr,
     HARDWARE: tl.constexpr,
     Y_AHEAD: tl.constexpr,
+    PARTS: tl.constexpr,
 ):
     # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
     # it that rows start on 16 bytes whenever they do, and the copies become four elements wide.
@@ -169,6 +171,24 @@ def partial_kernel(
             x_tile += BLOCK_K * stride_xk
             y_tile += BLOCK_K * stride_yk
             ahead += tl.where(step + 2 < steps, BLOCK_K, 0) * stride_yk
+    elif PARTS > 1:
+        # Several dots for one exchange of Y: between them no warpgroup waits for another.
+        x_part, y_part = BLOCK_K * stride_xk, BLOCK_K * stride_yk
+        for _ in range(steps // PARTS):
+            parts = ()
+            for part in tl.static_range(PARTS):
+                parts = parts + (round_to_tf32(tl.load(y_tile + part * y_part + y_offsets), HARDWARE),)
+            for part in tl.static_range(PARTS):
+                x = round_to_tf32(tl.load(x_tile + part * x_part + x_offsets), HARDWARE)
+                accumulator = tl.dot(x, parts[part], accumulator)
+            x_tile += PARTS * x_part
+            y_tile += PARTS * y_part
+        for _ in range(steps % PARTS):
+            x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
+            y = round_to_tf32(tl.load(y_tile + y_offsets), HARDWARE)
+            accumulator = tl.dot(x, y, accumulator)
+            x_tile += x_part
+            y_tile += y_part
     else:
         for _ in range(steps):
             x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
@@ -267,7 +287,8 @@ def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
     programs = config.per_multiprocessor * torch.cuda.get_device_properties(device).multi_processor_count
     splits = max(1, programs // tiles)
     length = min(max(triton.cdiv(k, splits), MIN_K_PER_SPLIT), MAX_K_PER_SPLIT)
-    return triton.cdiv(length, config.inner) * config.inner
+    step = PARTS * config.inner
+    return triton.cdiv(length, step) * step
 
 
 def access(x: torch.Tensor, y: torch.Tensor, inner: int) -> dict[str, int | tl.dtype]:
@@ -311,7 +332,11 @@ def launch(x: torch.Tensor, y: torch.Tensor, turned: bool, config: Config) -> to
     stages = config.num_stages
     large = has_large_shared(x.device)
     pipeline = {"num_warps": config.num_warps, "num_stages": stages, "PREFETCH": stages == 1}
-    pipeline |= {"HARDWARE": HARDWARE and large, "Y_AHEAD": Y_AHEAD and large}
+    pipeline |= {
+        "HARDWARE": HARDWARE and large,
+        "Y_AHEAD": Y_AHEAD and large,
+        "PARTS": PARTS if tail == 0 else 1,
+    }
     lengths = (padded_p * padded_q, k_per_split)
     partial_kernel[(*grid, splits)](
         x, y, partial, *sizes, *x_units, *y_units, *out_strides, *lengths, **known, **tile, **pipeline
