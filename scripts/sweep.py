@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ WORKER = ROOT / "scripts" / "sweep_worker.py"
 CONTEXT_MB = 2000
 """Device memory of a process beside the inputs and outputs of its call: context, code, partial results."""
 LONGEST_REASON = 300
+WIDEST = 70
 
 
 @dataclass
@@ -234,7 +236,9 @@ def table(sweep: Sweep, knobs: Sequence[Knob]) -> str:
         [*_labels(row, len(knobs)), *(_times(row, names, sweep.work) if timed else []), *_build(row)]
         for row in rows
     ]
-    return tabulate(lines, headers, tablefmt="simple", disable_numparse=True, maxcolwidths=70)
+    # Not by tabulate's maxcolwidths, which writes "True" for a "False" in a column of nothing else.
+    cells = [[textwrap.fill(cell, WIDEST) for cell in line] for line in lines]
+    return tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
 
 
 def _labels(row: Row, knobs: int) -> list[str]:

@@ -116,6 +116,16 @@ def test_wrong_and_failing_rows_are_not_timed_and_come_last(sweep, monkeypatch, 
     assert lines[4].split() == ["c", *"-------", "OutOfResources:", "shared", "memory"]
 
 
+def test_a_value_stands_in_the_table_as_it_was_given_and_a_long_reason_in_lines(sweep, tmp_path):
+    rows = [sweep.Row((value,), f"{value}.py") for value in ("False", "True")]
+    rows[1].reason = "too much " * 20
+    found = sweep.Sweep(None, (), rows, tmp_path, None, 1, 1.0, 0)
+    lines = sweep.table(found, [sweep.parse_knob("K=False,True")]).splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["False", "True"]
+    assert len(lines) == 6
+    assert max(map(len, lines)) < 120
+
+
 def test_one_that_ends_the_clock_s_process_fails_alone(sweep, monkeypatch, tmp_path):
     def timed(name, latency_ms):
         return {"workload": "seed", "variant": f"{tmp_path}/{name}.py", "samples_ms": [latency_ms]}
