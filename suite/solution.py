@@ -12,7 +12,14 @@ from pathlib import Path
 from suite.names import did_you_mean
 from suite.problem import Problem, UnknownNameError
 
-STAGES = {"baseline": "baseline", "grid_stage": "grid", "block_stage": "block", "final": "final"}
+STAGES = {
+    "baseline": "baseline",
+    "grid_stage": "grid",
+    "block_stage": "block",
+    "final": "final",
+    "final_fp32": "final",
+}
+"""The graded files and their stages. `final_fp32` is a second final, of a problem with precision classes."""
 MAX_BYTES = 1_000_000
 REFERENCE_VARIANTS = {
     "torch_compile": "the reference under torch.compile, a program for each shape",

@@ -28,7 +28,7 @@ from suite.gpus import RTX_4090, GpuSpec
 from suite.problem import SEED, Problem, UnknownNameError, Workload
 from suite.solution import Solution, find_solutions
 from suite.stages.evidence import Evidence, Outcome
-from suite.stages.gather import Records, gather, grade
+from suite.stages.gather import Records, gather, grade, with_before
 from suite.stages.report import StageReport, to_json
 from suite.stages.stage import GRADED
 from suite.stages.tables import rules_table, seed_result, staircase_table, tally
@@ -116,7 +116,7 @@ def _show(grades: _Grades) -> None:
     where = f"{grades.problem.name}, workload {grades.workload.name}: launches as on an {grades.gpu.name}"
     measured = f"measured on {grades.measured_on}" if grades.measured_on else "nothing measured"
     click.echo(f"{where}, {measured}\n")
-    show_table(staircase_table([evidence for _, evidence in grades.graded]))
+    show_table(staircase_table([(evidence, before) for _, evidence, before in with_before(grades.graded)]))
     for report in grades.reports:
         click.echo(f"\n{report.stage} stage, {report.solution}: {tally(report)}")
         show_table(rules_table(report))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from suite.analysis.inspection import Inspection
@@ -60,10 +60,21 @@ def grade(graded: Iterable[tuple[Solution, Evidence]]) -> list[StageReport]:
     micro stage started from is no file, and its rules that need one do not apply.
     """
     reports = []
-    before: Evidence | None = None
-    for solution, evidence in graded:
+    for solution, evidence, before in with_before(graded):
         for place, stage in enumerate(GRADED[solution.stage]):
             parent = before if place == 0 else None
             reports.append(grade_stage(stage, Case(evidence, parent, before)))
-        before = evidence
     return reports
+
+
+def with_before(
+    graded: Iterable[tuple[Solution, Evidence]],
+) -> Iterator[tuple[Solution, Evidence, Evidence | None]]:
+    """Each with the one of the stage before it; of two finals, both follow the same one."""
+    before: Evidence | None = None
+    latest: tuple[Solution, Evidence] | None = None
+    for solution, evidence in graded:
+        if latest is not None and latest[0].stage != solution.stage:
+            before = latest[1]
+        yield solution, evidence, before
+        latest = (solution, evidence)

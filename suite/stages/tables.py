@@ -20,14 +20,14 @@ _METRICS = {
 }
 
 
-def staircase_table(graded: Sequence[Evidence]) -> Table:
-    """One row a solution, in the order of the stages: latency and metrics before and after each."""
+def staircase_table(graded: Sequence[tuple[Evidence, Evidence | None]]) -> Table:
+    """One row a solution, in the order of the stages, each beside the one before it: latency and metrics."""
     headers = ("solution", "latency ms", "+- ms", "of before", *_METRICS, "bound")
     rows = []
-    before_ms: float | None = None
-    for evidence in graded:
-        result = seed_result(evidence)
+    for evidence, before in graded:
+        result, earlier = seed_result(evidence), seed_result(before) if before is not None else None
         latency_ms = result.latency_ms if result is not None else None
+        before_ms = earlier.latency_ms if earlier is not None else None
         interval = result.latency_ci_ms if result is not None else None
         ratio = latency_ms / before_ms if latency_ms is not None and before_ms is not None else None
         rows.append(
@@ -40,7 +40,6 @@ def staircase_table(graded: Sequence[Evidence]) -> Table:
                 evidence.bound,
             )
         )
-        before_ms = latency_ms
     return Table(headers, tuple(rows), frozenset(headers[1:-1]))
 
 

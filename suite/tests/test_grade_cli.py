@@ -37,8 +37,8 @@ def root(tiny_root, monkeypatch):
     return tiny_root, tiles
 
 
-def measure(root, latencies, profiled=True, **fields):
-    for stem, latency_ms in zip(STAGES, latencies, strict=True):
+def measure(root, latencies, profiled=True, stems=STAGES, **fields):
+    for stem, latency_ms in zip(stems, latencies, strict=True):
         solution = read_solution(root / "problems" / "row_argmin" / f"{stem}.py")
         result = fake_result(
             stem, latency_ms=latency_ms, problem="row_argmin", sha256=solution.sha256, **fields
@@ -99,6 +99,23 @@ def test_json_alone_on_standard_output(root):
     assert [stage["stage"] for stage in values["stages"]] == ["grid", "block", "memory", "micro"]
     final = values["solutions"][-1]
     assert (final["solution"], final["latency_ms"], final["metrics"][DRAM]) == ("final", 2.0, 90.0)
+
+
+def test_a_second_final_follows_what_the_first_follows(root):
+    folder, tiles = root
+    stem = "final_fp32"
+    path = folder / "problems" / "row_argmin" / f"{stem}.py"
+    path.write_text(f"{RIGHT.read_text()}# {stem}\n")
+    tiles[stem] = 128
+    measure(folder, (4.0, 3.0, 2.5, 1.0))
+    measure(folder, (2.0,), stems=(stem,))
+    values = json.loads(bench_grade("--json", "-").stdout)
+    assert [(stage["stage"], stage["solution"]) for stage in values["stages"][2:]] == [
+        (stage, final) for final in ("final", stem) for stage in ("memory", "micro")
+    ]
+    outcome = bench_grade()
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.stdout.splitlines()[8].split()[:4] == [stem, "2.0000", "0.0100", "80.0%"]
 
 
 def test_a_changed_file_is_not_measured(root):

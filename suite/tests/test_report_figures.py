@@ -177,6 +177,7 @@ class TestLadder:
         figure = ladder_figure(board(results, H200, TWO))
         assert figure.layout["yaxis"]["ticktext"] == ["base32", "base19", "final32", "final19"]
         assert [row[6:] for row in figure.table.rows][2:] == [("base32", "2.00x"), ("base19", "4.00x")]
+        assert figure.summary.endswith("): final32 2.00x, final19 4.00x.")
 
     def test_one_stage_is_no_ladder(self):
         assert ladder_figure(board(both("final", 2.0, 2.0), H200, TWO)) is None

@@ -88,7 +88,7 @@ def test_the_limit_is_one_megabyte(write):
 
 
 def test_the_reference_the_stages_and_then_the_submitted_files(tiny_root, problem):
-    for name in ("final", "baseline", "helper"):
+    for name in ("final_fp32", "final", "baseline", "helper"):
         (problem.folder / f"{name}.py").write_text(FORM)
     (tiny_root / "solutions" / "row_argmin" / "ada_fast.py").write_text(FORM)
     found = [(s.name, s.stage, s.author, s.class_name) for s in find_solutions(tiny_root, problem)]
@@ -96,6 +96,7 @@ def test_the_reference_the_stages_and_then_the_submitted_files(tiny_root, proble
         ("reference", "reference", "torch", "Model"),
         ("baseline", "baseline", "tritonpeak", "ModelNew"),
         ("final", "final", "tritonpeak", "ModelNew"),
+        ("final_fp32", "final", "tritonpeak", "ModelNew"),
         ("ada_fast", "submitted", "ada", "ModelNew"),
         ("tests_right", "submitted", "tests", "ModelNew"),
     ]

@@ -127,13 +127,16 @@ def _numbers(rungs: list[tuple[Row, Row | None, float | None]]) -> Table:
 
 
 def _summary(board: Board, rungs: list[tuple[Row, Row | None, float | None]]) -> str:
-    first, last = rungs[0][0], rungs[-1][0]
+    rows = [row for row, _, _ in rungs]
+    first, last = rows[0], rows[-1]
     whole = speedup_over(first, last)
-    steps = [f"{row.stage} {factor(gain)}" for row, _, gain in rungs if gain is not None]
+    steps = [f"{_name(row, rows)} {factor(gain)}" for row, _, gain in rungs if gain is not None]
     over = (
         f"geometric mean over {len(board.workloads)} workloads"
         if len(board.workloads) > 1
         else "one workload"
     )
-    total = f"{last.stage} is {factor(whole)} as fast as {first.stage}" if whole else "Each stage's gain"
+    total = (
+        f"{_name(last, rows)} is {factor(whole)} as fast as {first.stage}" if whole else "Each stage's gain"
+    )
     return f"{total} ({over}): {', '.join(steps)}."
