@@ -1,23 +1,34 @@
-"""TF32 with both operands rounded, and a few columns more than a tile for nearly nothing.
+"""Stage 3: memory access and micro-tuning.
 
-What differs from the final stage:
+What changed from the block stage:
 
-1. Both operands are rounded to TF32; of what they are given, the tensor cores drop the last 13 bits. sm_90
-   rounds in one instruction; elsewhere two do, and neither touches a NaN or an infinity.
-2. X is rounded between shared memory and registers, as before. Y is loaded into registers one step ahead,
-   rounded there and stored to shared memory along K, whichever way it lies in memory. The tile is high rather
-   than wide, because it is Y that goes that way.
-3. Where the last column tile would hold 16 columns or fewer, they ride along with the full one: a second,
-   narrow product of the same X. 255 x 257 is two tiles of 128 x 272, not six of 128 x 128.
-4. Where X takes copies of 4 bytes, tiles of half the depth are loaded into registers, one ahead.
-5. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
+1. A `for` loop instead of `while`: Triton fetches the next tiles into shared memory while the tensor cores
+   work on this one.
+2. The product is turned around where B is row by row in memory: C^T = B^T A^T. On sm_90 a TF32 operand in
+   shared memory must lie along K. A does; B does not, and would be turned 4 bytes at a time. As the *first*
+   operand it can also come from registers, where its order in shared memory is free.
+3. Both operands are rounded to TF32, where the tensor cores by themselves drop the last 13 bits. X is rounded
+   between shared memory and the tensor cores. Y has to go back to shared memory, which costs two barriers and
+   a wait; one such exchange serves two dots (`parts`), and between them no warpgroup waits for another, so
+   that one reads X while another multiplies. 16 warps halve what each does in series.
+4. Where the tensor cores bind, or Y has to be turned, there is no time for that exchange, and Y is truncated.
+5. A tile is a moving scalar pointer and fixed 32-bit offsets. Tiles of 64-bit pointers took 128 registers
+   and spilled.
+6. `pick_config` takes, for each shape and card, the tile that copies least. Up to 16 columns beyond a full
+   tile ride along with it: a second, narrow product of the same X. 255 x 257 is two tiles of 128 x 272.
+7. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
 
-Predicted: 0.25 to 0.28 ms for the seed workload, where the final stage takes 0.2515, with an error of 3.0e-4
-instead of 4.8e-4; 0.27 to 0.32 ms for `transposed_a`, where it takes 0.302.
+Error: 2.9e-4 with both operands rounded, no more than cuBLAS (2.95e-4): `seed`, `long_k`, `transposed_b`,
+`skinny`, `odd`, `almost_power_of_two`. 4.8e-4 with X alone rounded: `wide`, `short_k`, `transposed_a`,
+`transposed_both`. The bound is 1.5e-3; with both truncated, as in the block stage, it is 8.0e-4.
+
+Predicted for the seed workload: 0.26 to 0.29 ms, of which memory takes 0.224; 0.139 of the tensor cores and
+the exchanges of Y overlap in part.
+Measured:
+
+Not done: rounding Y wherever it lies. An odd K leaves the rows of A off 16-byte boundaries, and their copies
+of 4 bytes take two to three times as long as those of `seed`.
 """
-
-# author: tritonpeak
-# idea: both operands rounded to TF32, a few columns beside the full tile
 
 from typing import NamedTuple
 
@@ -28,7 +39,10 @@ from torch import nn
 
 
 class Config(NamedTuple):
-    """Tile and pipeline of one launch; `rows` and `columns` are those of X and Y."""
+    """Tile and pipeline of one launch; `rows` and `columns` are those of X and Y.
+
+    A step of the pipeline has `parts` tiles of `inner` elements of K, whose Y is rounded if `rounds_y`.
+    """
 
     rows: int
     columns: int
@@ -36,21 +50,27 @@ class Config(NamedTuple):
     num_warps: int
     num_stages: int
     per_multiprocessor: int
+    parts: int = 1
+    rounds_y: bool = True
 
 
 # For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that cost as much, the first.
-LARGE_SHARED = (Config(256, 128, 32, 8, 4, 1), Config(128, 128, 32, 4, 3, 2), Config(256, 16, 32, 4, 6, 1))
-# For an X in copies of 4 bytes: one stage, and the next tile waits in registers, which a longer one would
-# not fit.
-NARROW = (Config(256, 128, 16, 8, 1, 1), Config(128, 256, 16, 8, 1, 1), Config(256, 16, 32, 8, 1, 1))
+ROUNDED = (Config(256, 128, 32, 16, 3, 1, parts=2), Config(256, 16, 32, 4, 6, 1))
+TRUNCATED = (
+    Config(128, 128, 32, 4, 3, 2, rounds_y=False),
+    Config(128, 256, 32, 8, 4, 1, rounds_y=False),
+    Config(256, 128, 32, 8, 4, 1, rounds_y=False),
+    Config(256, 16, 32, 4, 6, 1, rounds_y=False),
+)
+# For copies of 4 bytes, whose addresses fill the registers.
+NARROW = (Config(128, 256, 16, 8, 4, 1), Config(256, 16, 32, 8, 3, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
 TAIL = 16
-HARDWARE = True
-Y_AHEAD = True
-ANY_Y = True
-PARTS = 1
+# Of P * Q / (P + Q), multiplications for each element that is read. On an H200 the tensor cores need 0.6 of
+# the time of the memory at 128; at 174 it is 0.84, and the time for rounding Y is no longer hidden.
+MOST_ROUNDED = 150
 
 
 @triton.jit
@@ -105,10 +125,9 @@ def partial_kernel(
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
     TAIL: tl.constexpr,
-    PREFETCH: tl.constexpr,
-    HARDWARE: tl.constexpr,
-    Y_AHEAD: tl.constexpr,
     PARTS: tl.constexpr,
+    ROUND_Y: tl.constexpr,
+    HARDWARE: tl.constexpr,
 ):
     # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
     # it that rows start on 16 bytes whenever they do, and the copies become four elements wide.
@@ -136,79 +155,31 @@ def partial_kernel(
         tail_offsets = inner.to(Y_OFFSET)[:, None] * stride_yk + tail_q * stride_yq  # [BLOCK_K, TAIL]
         tail_accumulator = tl.zeros((BLOCK_P, TAIL), dtype=tl.float32)
 
-    steps = count // BLOCK_K
-    if PREFETCH:
-        if steps > 0:
-            x_next, y_next = tl.load(x_tile + x_offsets), tl.load(y_tile + y_offsets)
+    # The Y of all parts is stored to shared memory before the first dot. Between the dots stands no barrier.
+    steps = count // (PARTS * BLOCK_K)
+    for _ in range(steps):
+        ys = ()
+        for part in tl.static_range(PARTS):
+            y = tl.load(y_tile + part * BLOCK_K * stride_yk + y_offsets)
+            ys = ys + (round_to_tf32(y, HARDWARE) if ROUND_Y else y,)  # noqa: RUF005 - Triton has no `*ys`
+        for part in tl.static_range(PARTS):
+            x = round_to_tf32(tl.load(x_tile + part * BLOCK_K * stride_xk + x_offsets), HARDWARE)
+            accumulator = tl.dot(x, ys[part], accumulator)
             if TAIL > 0:
-                tail_next = tl.load(y_tile + tail_offsets)
-            for _ in range(steps - 1):
-                x, y = round_to_tf32(x_next, HARDWARE), round_to_tf32(y_next, HARDWARE)
-                x_tile += BLOCK_K * stride_xk
-                y_tile += BLOCK_K * stride_yk
-                x_next, y_next = tl.load(x_tile + x_offsets), tl.load(y_tile + y_offsets)
-                if TAIL > 0:
-                    tail_accumulator = tl.dot(x, round_to_tf32(tail_next, HARDWARE), tail_accumulator)
-                    tail_next = tl.load(y_tile + tail_offsets)
-                accumulator = tl.dot(x, y, accumulator)
-            x, y = round_to_tf32(x_next, HARDWARE), round_to_tf32(y_next, HARDWARE)
-            accumulator = tl.dot(x, y, accumulator)
-            if TAIL > 0:
-                tail_accumulator = tl.dot(x, round_to_tf32(tail_next, HARDWARE), tail_accumulator)
-            x_tile += BLOCK_K * stride_xk
-            y_tile += BLOCK_K * stride_yk
-    elif Y_AHEAD:
-        y_next = tl.load(y_tile + y_offsets, mask=inner[:, None] < count, other=0.0)
-        ahead = y_tile + tl.minimum(1, steps - 1) * BLOCK_K * stride_yk
-        for step in range(steps):
-            y = round_to_tf32(y_next, HARDWARE)
-            y_next = tl.load(ahead + y_offsets)
-            x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
-            accumulator = tl.dot(x, y, accumulator)
-            if TAIL > 0:
-                tail = round_to_tf32(tl.load(y_tile + tail_offsets), HARDWARE)
-                tail_accumulator = tl.dot(x, tail, tail_accumulator)
-            x_tile += BLOCK_K * stride_xk
-            y_tile += BLOCK_K * stride_yk
-            ahead += tl.where(step + 2 < steps, BLOCK_K, 0) * stride_yk
-    elif PARTS > 1:
-        # Several dots for one exchange of Y: between them no warpgroup waits for another.
-        x_part, y_part = BLOCK_K * stride_xk, BLOCK_K * stride_yk
-        for _ in range(steps // PARTS):
-            parts = ()
-            for part in tl.static_range(PARTS):
-                parts = parts + (round_to_tf32(tl.load(y_tile + part * y_part + y_offsets), HARDWARE),)
-            for part in tl.static_range(PARTS):
-                x = round_to_tf32(tl.load(x_tile + part * x_part + x_offsets), HARDWARE)
-                accumulator = tl.dot(x, parts[part], accumulator)
-            x_tile += PARTS * x_part
-            y_tile += PARTS * y_part
-        for _ in range(steps % PARTS):
-            x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
-            y = round_to_tf32(tl.load(y_tile + y_offsets), HARDWARE)
-            accumulator = tl.dot(x, y, accumulator)
-            x_tile += x_part
-            y_tile += y_part
-    else:
-        for _ in range(steps):
-            x = round_to_tf32(tl.load(x_tile + x_offsets), HARDWARE)
-            y = round_to_tf32(tl.load(y_tile + y_offsets), HARDWARE)
-            accumulator = tl.dot(x, y, accumulator)
-            if TAIL > 0:
-                tail = round_to_tf32(tl.load(y_tile + tail_offsets), HARDWARE)
-                tail_accumulator = tl.dot(x, tail, tail_accumulator)
-            x_tile += BLOCK_K * stride_xk
-            y_tile += BLOCK_K * stride_yk
-    left = count - steps * BLOCK_K
-    if left > 0:
-        x = round_to_tf32(tl.load(x_tile + x_offsets, mask=inner[None, :] < left, other=0.0), HARDWARE)
-        y = round_to_tf32(tl.load(y_tile + y_offsets, mask=inner[:, None] < left, other=0.0), HARDWARE)
-        accumulator = tl.dot(x, y, accumulator)
+                tail = tl.load(y_tile + part * BLOCK_K * stride_yk + tail_offsets)
+                tail_accumulator = tl.dot(x, round_to_tf32(tail, HARDWARE), tail_accumulator)
+        x_tile += PARTS * BLOCK_K * stride_xk
+        y_tile += PARTS * BLOCK_K * stride_yk
+    for start in tl.range(steps * PARTS * BLOCK_K, count, BLOCK_K, num_stages=1):
+        inside = inner < count - start
+        x = round_to_tf32(tl.load(x_tile + x_offsets, mask=inside[None, :], other=0.0), HARDWARE)
+        y = tl.load(y_tile + y_offsets, mask=inside[:, None], other=0.0)
+        accumulator = tl.dot(x, round_to_tf32(y, HARDWARE) if ROUND_Y else y, accumulator)
         if TAIL > 0:
-            tail = round_to_tf32(
-                tl.load(y_tile + tail_offsets, mask=inner[:, None] < left, other=0.0), HARDWARE
-            )
-            tail_accumulator = tl.dot(x, tail, tail_accumulator)
+            tail = tl.load(y_tile + tail_offsets, mask=inside[:, None], other=0.0)
+            tail_accumulator = tl.dot(x, round_to_tf32(tail, HARDWARE), tail_accumulator)
+        x_tile += BLOCK_K * stride_xk
+        y_tile += BLOCK_K * stride_yk
 
     # Partial results are padded to whole tiles: no mask, and 16 bytes a store whatever the shape.
     out = partial_ptr + split * split_size
@@ -257,28 +228,34 @@ def wide(size: int, stride: int, inner_stride: int) -> bool:
 
 def tail_of(q: int, config: Config) -> int:
     """How many columns ride along with the only full tile of `q` columns: TAIL, or none."""
-    return TAIL if config.columns < q <= config.columns + TAIL else 0
+    return TAIL if config.rounds_y and config.columns < q <= config.columns + TAIL else 0
+
+
+def configs_for(x: torch.Tensor, y: torch.Tensor) -> tuple[Config, ...]:
+    """The tiles to choose from for `x` (P, K) and `y` (K, Q)."""
+    P, Q = x.shape[0], y.shape[1]
+    if not has_large_shared(x.device):
+        return SMALL_SHARED
+    if P * Q > MOST_ROUNDED * (P + Q):
+        return TRUNCATED
+    if not wide(P, x.stride(0), x.stride(1)) or not wide(Q, y.stride(1), y.stride(0)):
+        return NARROW
+    return ROUNDED if y.stride(0) == 1 else TRUNCATED
 
 
 def pick_config(x: torch.Tensor, y: torch.Tensor) -> tuple[int, Config]:
     """What the best tile for `x` (P, K) and `y` (K, Q) copies for one k, and that tile."""
     P, Q = x.shape[0], y.shape[1]
-    large = has_large_shared(x.device)
-    wide_x = wide(P, x.stride(0), x.stride(1))
-    wide_y = wide(Q, y.stride(1), y.stride(0))
-    along_k = y.stride(0) == 1 or not large
-    configs = SMALL_SHARED
-    if large:
-        configs = LARGE_SHARED if wide_x and (ANY_Y or (wide_y and along_k)) else NARROW
-    row_cost = 1 if wide_x else 3
-    column_cost = 1 if wide_y and along_k else 2  # copies of 4 bytes
+    along_k = y.stride(0) == 1 or not has_large_shared(x.device)
+    row_cost = 1 if wide(P, x.stride(0), x.stride(1)) else 3  # copies of 4 bytes
+    column_cost = 1 if wide(Q, y.stride(1), y.stride(0)) and along_k else 2
 
     def cost(config: Config) -> int:
         tail = tail_of(Q, config)
         tiles = triton.cdiv(P, config.rows) * triton.cdiv(Q - tail, config.columns)
         return tiles * (row_cost * config.rows + column_cost * (config.columns + tail))
 
-    best = min(configs, key=cost)
+    best = min(configs_for(x, y), key=cost)
     return cost(best), best
 
 
@@ -287,7 +264,7 @@ def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
     programs = config.per_multiprocessor * torch.cuda.get_device_properties(device).multi_processor_count
     splits = max(1, programs // tiles)
     length = min(max(triton.cdiv(k, splits), MIN_K_PER_SPLIT), MAX_K_PER_SPLIT)
-    step = PARTS * config.inner
+    step = config.parts * config.inner
     return triton.cdiv(length, step) * step
 
 
@@ -329,17 +306,12 @@ def launch(x: torch.Tensor, y: torch.Tensor, turned: bool, config: Config) -> to
     y_units = (y.stride(0) // known["UNIT_YK"], y.stride(1) // known["UNIT_YQ"])
     sizes = (P // known["UNIT_P"], Q // known["UNIT_Q"], K)
     tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner, "TAIL": tail}
-    stages = config.num_stages
     large = has_large_shared(x.device)
-    pipeline = {"num_warps": config.num_warps, "num_stages": stages, "PREFETCH": stages == 1}
-    pipeline |= {
-        "HARDWARE": HARDWARE and large,
-        "Y_AHEAD": Y_AHEAD and large,
-        "PARTS": PARTS if tail == 0 else 1,
-    }
+    how = {"PARTS": config.parts, "ROUND_Y": config.rounds_y, "HARDWARE": large}
+    pipeline = {"num_warps": config.num_warps, "num_stages": config.num_stages}
     lengths = (padded_p * padded_q, k_per_split)
     partial_kernel[(*grid, splits)](
-        x, y, partial, *sizes, *x_units, *y_units, *out_strides, *lengths, **known, **tile, **pipeline
+        x, y, partial, *sizes, *x_units, *y_units, *out_strides, *lengths, **known, **tile, **how, **pipeline
     )
     return partial
 
