@@ -82,7 +82,8 @@ def round_to_tf32(x, HARDWARE: tl.constexpr):
         )
     # Half of the last bit that is kept, with the sign of x; no NaN or infinity becomes anything else.
     power = (x.to(tl.int32, bitcast=True) & -0x800000).to(tl.float32, bitcast=True)
-    return x + power * 0.00048828125
+    bits = (x + power * 0.00048828125).to(tl.int32, bitcast=True) & -0x2000
+    return bits.to(tl.float32, bitcast=True)
 
 
 @triton.jit
