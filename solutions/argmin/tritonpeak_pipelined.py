@@ -1,0 +1,496 @@
+"""Rows laid end to end until they are whole 16-byte words: every load of the loop is an aligned 16-byte load.
+
+Changed from the graded final: how a contiguous tensor is cut. Tiny slices, short slabs and strided views go
+the old way.
+- A row of 4095 floats starts at another 4-byte phase than the row before, so its loads were scalar: four of
+  17 sectors each for 16 sectors of values. Four rows end to end, a *line*, are 4095 whole words, and all
+  lines of a slab start at the same phase. A lane keeps the best of one place of the lines.
+- A slab that starts within a word is read from the start of that word. Only its first and its last line
+  can hold values of other slabs; they are masked value by value and loaded before the loop.
+- Nothing is masked in the loop: past the end of a line or of a slab a lane reads the last whole word again.
+- A line that fits one tile is folded in the program: 99 columns fill 1980 lanes of 2048, where each row
+  took 128. A longer line is cut into strips, and the second launch joins its rows as it joins splits: on
+  the seed workload 4 parts an output, written and read, 0.4 % of the traffic; as many as final's splits had.
+- With few rows that is too much (first_dim: 3 %). There a tile is four rows, each read from the word that it
+  starts in; shared memory shifts them into place at the end. One launch and no parts.
+- A register limit makes the compiler issue all loads of a step first; left alone it issues two, then waits.
+
+Predicted, not measured, for an H200 whose read roof is 4710 GB/s (in parentheses what final takes there), ms:
+seed 1.885 (1.952), pow2_twin 1.885 (1.900), first_dim 0.480 (0.509), giant_reduction 0.475 (0.493),
+narrow_inner 0.465 (0.499). The others run final's kernel.
+"""
+
+# author: tritonpeak
+# idea: rows folded into lines of whole words, so that every load is an aligned 16-byte load
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn as nn
+import triton
+import triton.language as tl
+
+
+class Cut(NamedTuple):
+    """How the programs for one kind of shape are made."""
+
+    block: int  # values of a row, or of a line of rows, that a program reads at a time
+    num_warps: int
+    unroll: int  # steps whose loads are in flight together
+    registers: int  # of a thread, at most
+    programs: int  # slabs are split until there are as many
+    stages: int = 1  # batches in the shared memory's pipeline; 1: straight into registers
+
+
+# Many columns, of at least DEEP rows or of whole words: strips of a line.
+WIDE = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=1024)
+# Many columns of fewer rows: four rows at a time, each from the word that it starts in.
+SHALLOW = Cut(block=1024, num_warps=8, unroll=4, registers=128, programs=512)
+DEEP = 1024
+# Several rows fit one tile.
+NARROW = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
+# One column: everything in a slab belongs to one slice.
+LONG = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
+# Slabs of fewer batches of loads (`unroll` steps) than this go the old way.
+LEAST_BATCHES = 4
+# Programs that fill a card, two or four a multiprocessor.
+FULL_CARD = 512
+# Each value is read once; partial results are read again.
+EVICTION = "evict_first"
+
+
+@triton.jit
+def argmin_lines_kernel(
+    x_ptr,
+    out_ptr,
+    partial_ptr,
+    outputs,
+    length,  # values of a slab
+    inner,
+    fold,  # rows of a line
+    width,  # values of a line
+    strip,  # values of a line that one program answers for
+    strips,
+    splits,
+    steps_per_split,
+    LANES: tl.constexpr,
+    BLOCK: tl.constexpr,
+    UNROLL: tl.constexpr,
+    STAGES: tl.constexpr,
+    RANKS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    SPLIT: tl.constexpr,
+    EVICTION: tl.constexpr,
+):
+    # Neighbouring programs read neighbouring memory: first the strips of a line, then the next lines.
+    pid = tl.program_id(0)
+    pid_strip = (pid % strips).to(tl.int64)
+    pid_split = ((pid // strips) % splits).to(tl.int64)
+    pid_outer = ((pid // strips) // splits).to(tl.int64)
+
+    lanes = tl.arange(0, LANES)[:, None]  # lines of one step
+    cols = tl.arange(0, BLOCK)[None, :]
+    # A line is read from the 16-byte word that it starts in, `shift` values early.
+    slab = pid_outer * length
+    begin = (slab % 4).to(tl.int32) + (lanes * width.to(tl.int32) if LANES > 1 else tl.zeros_like(lanes))
+    shift = begin % 4  # [LANES, 1]
+    step_size = LANES * width.to(tl.int64) // 4 * 4  # whole words, and the compiler can see it
+    first = pid_strip * (strip // 4 * 4)
+    here = tl.minimum(width - first, strip).to(tl.int32)
+    # Several lanes: strips overlap by a word. One: what stands early in a line ends the line before.
+    words = here // 4 if LANES == 1 else (here + shift + 3) // 4
+    word = tl.minimum(cols // 4, words - 1)  # past the end: the last word again
+    # A scalar pointer and fixed 32-bit offsets take half the registers of 64-bit offsets.
+    offsets = begin // 4 * 4 + word * 4 + cols % 4  # [LANES, BLOCK]
+
+    # All steps of a slab but the first and the last are whole.
+    steps = tl.cdiv(length + (slab % 4 if LANES == 1 else 0), step_size)
+    start = pid_split * steps_per_split
+    last = tl.maximum(tl.minimum(steps_per_split, steps - start) - 1, 0).to(tl.int32)
+    start_ptr = x_ptr + (slab // 4 * 4 + first + start * step_size)
+    before = slab % 4 - first - start * step_size  # values between the slab and the first offset
+    low = tl.maximum(before, 0).to(tl.int32)
+    high = tl.minimum(tl.maximum(before + length, 0), 0x7FFFFFFF).to(tl.int32)
+    # A slice of +inf alone never beats this start value: its answer is the first row that any lane has.
+    best = tl.load(start_ptr + offsets, mask=(offsets >= low) & (offsets < high), other=float("inf"))
+    best_step = tl.zeros((LANES, BLOCK), tl.int32)
+    for step in tl.range(1, last, UNROLL, num_stages=STAGES):  # past the end: the last whole step again
+        for u in tl.static_range(UNROLL):
+            at = step if UNROLL == 1 else tl.minimum(step + u, last - 1)
+            value = tl.load(start_ptr + at * step_size + offsets, eviction_policy=EVICTION)
+            # True for a smaller value and for the first NaN: every comparison with a NaN is false.
+            better = (best == best) & ~(value >= best)
+            best = tl.where(better, value, best)
+            best_step = tl.where(better, at, best_step)
+    # The last step is loaded now: earlier, its values would fill registers all along.
+    before -= last * step_size
+    low = tl.maximum(before, 0).to(tl.int32)
+    high = tl.minimum(tl.maximum(before + length, 0), 0x7FFFFFFF).to(tl.int32)
+    tail_ptr = start_ptr + last * step_size
+    tail_value = tl.load(tail_ptr + offsets, mask=(offsets >= low) & (offsets < high), other=float("inf"))
+    better = (best == best) & ~(tail_value >= best)
+    best = tl.where(better, tail_value, best)
+    best_step = tl.where(better, last, best_step)
+
+    # An integer that sorts like the value: NaN before all, the two zeros equal.
+    bits = tl.where(best == 0.0, 0.0, best).to(tl.int32, bitcast=True)
+    key = tl.where(best == best, bits ^ ((bits >> 31) & 0x7FFFFFFF), -0x80000000)
+
+    # Which row and which column has the lane looked at? Rows count from the split's first line; what stands
+    # early in that belongs to up to three rows before it.
+    ranks = tl.arange(0, RANKS)[:, None]
+    columns = tl.arange(0, COLUMNS)[None, :]
+    part = pid_split
+    if RANKS == 1:  # a strip: each lane has a column to itself
+        # In 32 bits where they suffice: division takes registers.
+        place = first.to(width.dtype) + columns - shift
+        early = place < 0
+        place = tl.where(early, place + width, place)
+        rank = place // inner
+        column = place - rank * inner
+        row = best_step * fold + (rank - tl.where(early, fold, 0)).to(tl.int32)
+        live = columns < here
+        part = part * fold + rank
+    else:
+        if LANES > 1:  # a tile of rows that are shifted against each other
+            place = ranks * BLOCK + tl.minimum(columns + shift, BLOCK - 1)
+            live = columns < here
+            rank = ranks
+        elif COLUMNS == 1:  # one column: the lanes in any order
+            place = ranks
+            live = ranks < width
+            rank = ranks - shift
+        else:  # a whole line: its rows below each other
+            live = (columns < inner) & (ranks < fold)
+            place = columns + ranks * inner + shift
+            wraps = place >= width
+            place = tl.where(live, place - tl.where(wraps, width, 0), 0).to(tl.int32)
+            rank = ranks - tl.where(wraps, fold, 0)
+        row = best_step
+        if COLUMNS > 1:
+            place = tl.reshape(place, [RANKS * COLUMNS])
+            key = tl.gather(tl.reshape(key, [LANES * BLOCK]), place, 0)
+            row = tl.gather(tl.reshape(row, [LANES * BLOCK]), place, 0)
+        key = tl.where(live, tl.reshape(key, [RANKS, COLUMNS]), 0x7FFFFFFF)
+        row = tl.reshape(row, [RANKS, COLUMNS]) * (LANES * fold) + rank
+        best_key = tl.min(key, axis=0)[None, :]
+        row = tl.min(tl.where(key == best_key, row, 0x7FFFFFFF), axis=0)[None, :]
+        key = best_key
+        column = first + columns
+        live = columns < tl.minimum(inner - first, here)
+
+    out = pid_outer * inner + column
+    if SPLIT:
+        packed = (key.to(tl.int64) << 32) | (row + 4).to(tl.int64)  # + 4: never negative
+        tl.store(partial_ptr + part * outputs + out, packed, mask=live)
+    else:
+        tl.store(out_ptr + out, tl.maximum(row, 0).to(tl.int64), mask=live)
+
+
+@triton.jit
+def argmin_tile_kernel(
+    x_ptr,
+    out_ptr,
+    partial_ptr,
+    outputs,
+    rows,
+    inner,
+    stride_outer,
+    stride_row,
+    stride_inner,
+    tiles,
+    splits,
+    rows_per_split,
+    FLAT: tl.constexpr,
+    MASK: tl.constexpr,
+    SPLIT: tl.constexpr,
+    LANES: tl.constexpr,
+    BLOCK: tl.constexpr,
+    UNROLL: tl.constexpr,
+):
+    # Neighbouring programs read neighbouring memory: first the columns, then the next rows.
+    pid = tl.program_id(0)
+    pid_tile = pid % tiles
+    pid_split = ((pid // tiles) % splits).to(tl.int64)
+    pid_outer = ((pid // tiles) // splits).to(tl.int64)
+
+    lanes = tl.arange(0, LANES)  # [LANES] rows that are looked at together
+    cols = tl.arange(0, BLOCK)  # [BLOCK]
+    first = pid_tile.to(tl.int64) * BLOCK
+    start = pid_split * rows_per_split
+    count = tl.minimum(rows_per_split, rows - start).to(tl.int32)
+    base = x_ptr + start * stride_row
+    if FLAT:  # a tile is a run of outputs, whatever slab they belong to
+        in_range = cols < outputs - first
+        # One 64-bit division a program, 32-bit ones for the lanes.
+        column = (first - first // inner * inner).to(tl.int32) + tl.where(in_range, cols, 0)
+        slab = first // inner + column // inner
+        col_offsets = slab * stride_outer + (column % inner).to(tl.int64) * stride_inner
+        out = first + cols
+    else:
+        in_range = cols < tl.minimum(inner - first, BLOCK).to(tl.int32)
+        base += pid_outer * stride_outer + first * stride_inner
+        col_offsets = cols.to(tl.int64) * stride_inner
+        out = pid_outer * inner + first + cols
+    mask = in_range[None, :] if MASK else None
+    offsets = col_offsets[None, :]  # [LANES, BLOCK]
+    if LANES > 1:
+        offsets += lanes[:, None].to(tl.int64) * stride_row
+
+    # A slice of +inf alone never beats this start value: the answer is then its lane's first row.
+    best = tl.full((LANES, BLOCK), float("inf"), tl.float32)
+    if not FLAT:
+        # Never read: an aligned load of this tile makes the compiler give each thread four neighbours,
+        # also where an odd row length would get it every 32nd value and every warp a fifth sector.
+        anchor = x_ptr + lanes[:, None] * BLOCK + cols[None, :]
+        best = tl.load(anchor, mask=(lanes[:, None] + cols[None, :] < 0) & (count < 0), other=float("inf"))
+    best_row = tl.zeros((LANES, BLOCK), tl.int32)
+    STEP: tl.constexpr = LANES * UNROLL
+    bulk = count // STEP * STEP
+    for row in range(0, bulk, STEP):
+        for u in tl.static_range(UNROLL):
+            row_ptr = base + tl.cast(row + u * LANES, tl.int64) * stride_row
+            value = tl.load(row_ptr + offsets, mask=mask)
+            # True for a smaller value and for the first NaN: every comparison with a NaN is false.
+            better = (best == best) & ~(value >= best)
+            best = tl.where(better, value, best)
+            best_row = tl.where(better, row + u * LANES, best_row)
+    TAIL: tl.constexpr = UNROLL if FLAT else 1
+    for row in range(bulk, count, LANES * TAIL):  # past the end: the last row again, which beats nothing
+        for u in tl.static_range(TAIL):
+            tail = tl.minimum(row + u * LANES + lanes, count - 1).to(tl.int64)
+            value = tl.load(base + tail[:, None] * stride_row + col_offsets[None, :], mask=mask)
+            better = (best == best) & ~(value >= best)
+            best = tl.where(better, value, best)
+            best_row = tl.where(better, row + u * LANES, best_row)
+    index = tl.minimum(best_row + lanes[:, None], count - 1)
+
+    # An integer that sorts like the value: NaN before all, the two zeros equal.
+    bits = tl.where(best == 0.0, 0.0, best).to(tl.int32, bitcast=True)
+    key = tl.where(best == best, bits ^ ((bits >> 31) & 0x7FFFFFFF), -0x80000000)
+    best_key = tl.min(key, axis=0)
+    index = tl.min(tl.where(key == best_key[None, :], index, 0x7FFFFFFF), axis=0)
+    if SPLIT:
+        packed = (best_key.to(tl.int64) << 32) | (index.to(tl.int64) + 4)  # + 4: as lines are packed
+        tl.store(partial_ptr + pid_split * outputs + out, packed, mask=in_range)
+    else:
+        tl.store(out_ptr + out, index.to(tl.int64), mask=in_range)
+
+
+@triton.jit
+def argmin_combine_kernel(
+    partial_ptr, out_ptr, outputs, parts, ranks, rows_per_split, LANES: tl.constexpr, BLOCK: tl.constexpr
+):
+    cols = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    lanes = tl.arange(0, LANES)
+    best_key = tl.full((LANES, BLOCK), 0x7FFFFFFF, tl.int64)
+    best_index = tl.full((LANES, BLOCK), 0x7FFFFFFFFFFFFFFF, tl.int64)
+    for first in range(0, parts, LANES):
+        part = (first + lanes).to(tl.int64)[:, None]
+        mask = (part < parts) & (cols < outputs)[None, :]
+        packed = tl.load(partial_ptr + part * outputs + cols[None, :], mask=mask, other=0x7FFFFFFFFFFFFFFF)
+        key = packed >> 32
+        index = part // ranks * rows_per_split + (packed & 0xFFFFFFFF) - 4
+        better = (key < best_key) | ((key == best_key) & (index < best_index))
+        best_key = tl.where(better, key, best_key)
+        best_index = tl.where(better, index, best_index)
+    is_best = best_key == tl.min(best_key, axis=0)[None, :]
+    index = tl.min(tl.where(is_best, best_index, 0x7FFFFFFFFFFFFFFF), axis=0)
+    tl.store(out_ptr + cols, tl.maximum(index, 0), mask=cols < outputs)
+
+
+class Lines(NamedTuple):
+    """How contiguous slabs are cut into lines of rows."""
+
+    cut: Cut
+    fold: int  # rows of a line
+    lanes: int  # lines of a step
+    splits: int
+    steps_per_split: int
+
+
+def _lines(outer: int, rows: int, inner: int) -> Lines | None:
+    """The cut of contiguous [outer, rows, inner]; None where slabs are too small for it."""
+    period = 4 // math.gcd(4, inner)  # rows until one starts at the same phase of a 16-byte word
+    narrow = LONG if inner == 1 else NARROW
+    lanes = 1
+    if narrow.block >= period * inner:
+        cut, fold = narrow, narrow.block // (period * inner) * period
+    elif period == 1 or rows >= DEEP:
+        cut, fold = WIDE, max(1, WIDE.block // (period * inner)) * period
+    elif inner < 2**29:  # a program's offsets have 32 bits
+        cut, fold, lanes = SHALLOW, 1, period
+    else:
+        return None
+    early = 3 if lanes == 1 and rows * inner % 4 else 0  # values before a slab, at most
+    steps = triton.cdiv(rows * inner + early, lanes * fold * inner)
+    if steps < LEAST_BATCHES * cut.unroll * cut.stages:
+        return None
+    programs = outer * triton.cdiv(fold * inner, cut.block)
+    # A part for every 256 rows is 2 % of the traffic: more only until the card is full.
+    wanted = min(triton.cdiv(cut.programs, programs), max(rows // 256, triton.cdiv(FULL_CARD, programs)))
+    splits = max(1, min(wanted, steps // (LEAST_BATCHES * cut.unroll * cut.stages)))
+    splits = max(splits, triton.cdiv(rows, 2**30))  # a program counts its rows in 32 bits
+    steps_per_split = triton.cdiv(steps, splits)
+    return Lines(cut, fold, lanes, triton.cdiv(steps, steps_per_split), steps_per_split)
+
+
+def _stages(cut: Cut, lanes: int, device: torch.device) -> int:
+    """The stages of `cut`, or as many as a block's shared memory holds: each but one has a buffer."""
+    buffer_bytes = lanes * cut.block * cut.unroll * 4
+    if cut.stages == 1:
+        return 1
+    shared_bytes = torch.cuda.get_device_properties(device).shared_memory_per_block_optin
+    return max(1, min(cut.stages, shared_bytes // buffer_bytes + 1))
+
+
+def launch_lines(x: torch.Tensor, out: torch.Tensor, lines: Lines) -> None:
+    """Reduce the middle dimension of a contiguous `x` [outer, rows, inner] into `out`."""
+    outer, rows, inner = x.shape
+    cut, fold, lanes, splits, steps_per_split = lines
+    outputs, width = outer * inner, fold * inner
+    strips = triton.cdiv(width, cut.block if lanes == 1 else cut.block - 4)
+    strip = triton.cdiv(triton.cdiv(width, strips), 4) * 4
+    if lanes > 1:
+        ranks, columns = lanes, cut.block
+    elif fold > 1 and strips == 1:
+        ranks, columns = triton.next_power_of_2(fold), triton.next_power_of_2(inner)
+    else:
+        ranks, columns = 1, cut.block
+    parts = splits * (fold if ranks == 1 else 1)
+    partial = torch.empty((parts, outputs), dtype=torch.int64, device=x.device) if parts > 1 else out
+    argmin_lines_kernel[(outer * splits * strips,)](
+        x,
+        out,
+        partial,
+        outputs,
+        rows * inner,
+        inner,
+        fold,
+        width,
+        strip,
+        strips,
+        splits,
+        steps_per_split,
+        LANES=lanes,
+        BLOCK=cut.block,
+        UNROLL=cut.unroll,
+        STAGES=_stages(cut, lanes, x.device),
+        RANKS=ranks,
+        COLUMNS=columns,
+        SPLIT=parts > 1,
+        EVICTION=EVICTION,
+        num_warps=cut.num_warps,
+        maxnreg=cut.registers,
+    )
+    if parts > 1:
+        combine(partial, out, parts // splits, steps_per_split * lanes * fold)
+
+
+class Tiles(NamedTuple):
+    """How one launch cuts an [outer, rows, inner] tensor of any layout."""
+
+    flat: bool  # a tile is a run of outputs of any slabs; else it lies within one slab
+    lanes: int  # rows looked at together
+    block: int  # columns (outputs) of a tile
+    unroll: int  # loads of a lane in flight
+    num_warps: int
+    splits: int  # programs that share a column
+
+
+TARGET_PROGRAMS = 1024
+TILE_REGISTERS = None  # no limit: as in final
+
+
+def _tiles(outer: int, rows: int, inner: int) -> Tiles:
+    """The cut for a shape: columns over the lanes, or rows where the columns are few."""
+    if inner >= 512:
+        block = 2048 if inner >= 2048 else 512
+        flat, lanes, unroll, num_warps = False, 1, 16 if rows >= 1024 else 8, block // 128
+    elif rows * inner <= 2048 and rows <= 256:
+        lanes = triton.next_power_of_2(triton.cdiv(rows, 16))
+        flat, block, unroll, num_warps = True, max(16, 128 // lanes), triton.cdiv(rows, lanes), 4
+    else:
+        block = triton.next_power_of_2(inner)
+        flat, lanes, unroll, num_warps = False, max(1, 2048 // block), 8, 8
+    columns = triton.cdiv(outer * inner, block) if flat else outer * triton.cdiv(inner, block)
+    target = 8192 if inner == 1 else TARGET_PROGRAMS
+    splits = max(1, min(triton.cdiv(target, columns), rows // (8 * lanes * unroll)))
+    return Tiles(flat, lanes, block, unroll, num_warps, splits)
+
+
+def launch_tiles(x: torch.Tensor, out: torch.Tensor, tiles: Tiles) -> None:
+    """Reduce the middle dimension of any `x` [outer, rows, inner] into `out`."""
+    outer, rows, inner = x.shape
+    outputs = outer * inner
+    count = triton.cdiv(outputs if tiles.flat else inner, tiles.block)
+    columns = count if tiles.flat else count * outer
+    step = tiles.lanes * tiles.unroll
+    rows_per_split = triton.cdiv(triton.cdiv(rows, tiles.splits), step) * step
+    splits = triton.cdiv(rows, rows_per_split)
+    partial = torch.empty((splits, outputs), dtype=torch.int64, device=x.device) if splits > 1 else out
+    argmin_tile_kernel[(columns * splits,)](
+        x,
+        out,
+        partial,
+        outputs,
+        rows,
+        inner,
+        x.stride(0) if outer > 1 else 0,
+        x.stride(1),
+        x.stride(2),
+        count,
+        splits,
+        rows_per_split,
+        FLAT=tiles.flat,
+        MASK=not tiles.flat and inner % tiles.block != 0,
+        SPLIT=splits > 1,
+        LANES=tiles.lanes,
+        BLOCK=tiles.block,
+        UNROLL=tiles.unroll,
+        num_warps=tiles.num_warps,
+        maxnreg=TILE_REGISTERS,
+    )
+    if splits > 1:
+        combine(partial, out, 1, rows_per_split)
+
+
+def combine(partial: torch.Tensor, out: torch.Tensor, ranks: int, rows_per_split: int) -> None:
+    """Join `partial` [parts, outputs] into `out`; `ranks` neighbours count rows from the same one."""
+    parts, outputs = partial.shape
+    lanes = min(256, triton.next_power_of_2(parts))
+    block = 1024 // lanes
+    argmin_combine_kernel[(triton.cdiv(outputs, block),)](
+        partial, out, outputs, parts, ranks, rows_per_split, LANES=lanes, BLOCK=block
+    )
+
+
+def argmin(x: torch.Tensor, dim: int) -> torch.Tensor:
+    if not -max(x.ndim, 1) <= dim < max(x.ndim, 1):
+        raise IndexError(f"dim {dim} is out of range for a tensor of {x.ndim} dimensions")
+    shape = x.shape if x.ndim else (1,)
+    dim %= len(shape)
+    rows = shape[dim]
+    if rows == 0:
+        raise IndexError(f"argmin(): Expected reduction dim {dim} to have non-zero size.")
+    out = torch.empty((*shape[:dim], *shape[dim + 1 :]), dtype=torch.int64, device=x.device)
+    if out.numel() == 0:
+        return out
+    outer, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
+    x = x.reshape(outer, rows, inner)
+    lines = _lines(outer, rows, inner) if x.is_contiguous() else None
+    if lines is not None:
+        launch_lines(x, out, lines)
+    else:
+        launch_tiles(x, out, _tiles(outer, rows, inner))
+    return out
+
+
+class ModelNew(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return argmin(x, self.dim)
