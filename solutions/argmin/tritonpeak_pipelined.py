@@ -1,23 +1,14 @@
-"""Rows laid end to end until they are whole 16-byte words: every load of the loop is an aligned 16-byte load.
+"""Whole 16-byte words on their way all the time: copies to shared memory run ahead of the comparisons.
 
-Changed from the graded final: how a contiguous tensor is cut. Tiny slices, short slabs and strided views go
-the old way.
-- A row of 4095 floats starts at another 4-byte phase than the row before, so its loads were scalar: four of
-  17 sectors each for 16 sectors of values. Four rows end to end, a *line*, are 4095 whole words, and all
-  lines of a slab start at the same phase. A lane keeps the best of one place of the lines.
-- A slab that starts within a word is read from the start of that word. Only its first and its last line
-  can hold values of other slabs; they are masked value by value and loaded before the loop.
-- Nothing is masked in the loop: past the end of a line or of a slab a lane reads the last whole word again.
-- A line that fits one tile is folded in the program: 99 columns fill 1980 lanes of 2048, where each row
-  took 128. A longer line is cut into strips, and the second launch joins its rows as it joins splits: on
-  the seed workload 4 parts an output, written and read, 0.4 % of the traffic; as many as final's splits had.
-- With few rows that is too much (first_dim: 3 %). There a tile is four rows, each read from the word that it
-  starts in; shared memory shifts them into place at the end. One launch and no parts.
-- A register limit makes the compiler issue all loads of a step first; left alone it issues two, then waits.
+Changed from tritonpeak_lines, whose cut into lines of whole words stays:
+- There a thread issues the loads of several steps, waits for all of them and only then issues the next. Here
+  Triton's pipeliner copies (cp.async, 16 bytes a thread, past L1) `stages - 1` steps ahead, and each step
+  that was compared makes room for the next copy.
+- A step's address is one scalar pointer and 32-bit offsets that stay; the last step's are computed again, for
+  kept in registers they would spill.
+- Buffers are as many as the card's shared memory of a block holds.
 
-Predicted, not measured, for an H200 whose read roof is 4710 GB/s (in parentheses what final takes there), ms:
-seed 1.885 (1.952), pow2_twin 1.885 (1.900), first_dim 0.480 (0.509), giant_reduction 0.475 (0.493),
-narrow_inner 0.465 (0.499). The others run final's kernel.
+Not measured yet.
 """
 
 # author: tritonpeak
@@ -44,14 +35,14 @@ class Cut(NamedTuple):
 
 
 # Many columns, of at least DEEP rows or of whole words: strips of a line.
-WIDE = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=1024)
+WIDE = Cut(block=2048, num_warps=8, unroll=1, registers=64, programs=1024, stages=7)
 # Many columns of fewer rows: four rows at a time, each from the word that it starts in.
-SHALLOW = Cut(block=1024, num_warps=8, unroll=4, registers=128, programs=512)
+SHALLOW = Cut(block=512, num_warps=4, unroll=1, registers=64, programs=1, stages=7)
 DEEP = 1024
 # Several rows fit one tile.
-NARROW = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
+NARROW = Cut(block=2048, num_warps=4, unroll=1, registers=112, programs=2109, stages=7)
 # One column: everything in a slab belongs to one slice.
-LONG = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
+LONG = Cut(block=2048, num_warps=4, unroll=1, registers=80, programs=2112, stages=7)
 # Slabs of fewer batches of loads (`unroll` steps) than this go the old way.
 LEAST_BATCHES = 4
 # Programs that fill a card, two or four a multiprocessor.
@@ -128,6 +119,9 @@ def argmin_lines_kernel(
     low = tl.maximum(before, 0).to(tl.int32)
     high = tl.minimum(tl.maximum(before + length, 0), 0x7FFFFFFF).to(tl.int32)
     tail_ptr = start_ptr + last * step_size
+    # Zero, but not to the compiler, which would otherwise keep the first offsets in registers until here.
+    again = tl.program_id(2) * 4
+    offsets = begin // 4 * 4 + tl.minimum((cols + again) // 4, words - 1) * 4 + cols % 4
     tail_value = tl.load(tail_ptr + offsets, mask=(offsets >= low) & (offsets < high), other=float("inf"))
     better = (best == best) & ~(tail_value >= best)
     best = tl.where(better, tail_value, best)
