@@ -42,21 +42,119 @@ class Cut(NamedTuple):
     programs: int  # slabs are split until there are as many
 
 
-# Many columns, of at least DEEP rows or of whole words: strips of a line.
-WIDE = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=1024)
+# Many columns of at least DEEP rows: rows of one phase of a memory line after the other.
+WIDE = Cut(block=512, num_warps=4, unroll=16, registers=128, programs=1024)
+REACH = 4096  # rows that a program walks over for each phase, at most
 # Many columns of fewer rows: four rows at a time, each from the word that it starts in.
-SHALLOW = Cut(block=1024, num_warps=8, unroll=4, registers=128, programs=512)
+SHALLOW = Cut(block=1024, num_warps=8, unroll=2, registers=96, programs=512)
 DEEP = 1024
 # Several rows fit one tile.
-NARROW = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
+NARROW = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=4096)
 # One column: everything in a slab belongs to one slice.
-LONG = Cut(block=2048, num_warps=8, unroll=4, registers=80, programs=4096)
+LONG = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=4096)
 # Slabs of fewer batches of loads (`unroll` steps) than this go the old way.
 LEAST_BATCHES = 4
 # Programs that fill a card, two or four a multiprocessor.
 FULL_CARD = 512
 # Each value is read once; partial results are read again.
 EVICTION = "evict_first"
+
+
+@triton.jit
+def argmin_phases_kernel(
+    x_ptr,
+    out_ptr,
+    partial_ptr,
+    outputs,
+    rows,
+    inner,
+    period,  # rows until one starts at the same phase of a memory line
+    strip,  # values of a chunk that one program answers for, whole memory lines
+    strips,
+    groups,
+    splits,
+    chunks_per_split,
+    BLOCK: tl.constexpr,
+    UNROLL: tl.constexpr,
+    SPLIT: tl.constexpr,
+    ENDS: tl.constexpr,
+    EVICTION: tl.constexpr,
+):
+    # Neighbouring programs read neighbouring memory: first the strips of a row, then the next rows.
+    pid = tl.program_id(0)
+    pid_strip = pid % strips
+    pid_group = (pid // strips) % groups
+    pid_split = ((pid // strips) // groups) % splits
+    pid_outer = (((pid // strips) // groups) // splits).to(tl.int64)
+
+    cols = tl.arange(0, BLOCK)
+    ends = tl.arange(0, 32)
+    NOTHING: tl.constexpr = 0x7FFFFFFFFFFFFFFF
+    first = pid_strip.to(tl.int64) * (strip // 32 * 32)
+    stride = inner.to(tl.int64) * period // 32 * 32  # whole lines, and the compiler can see it
+    # (key, row) packed: of the columns from `first` on, and of the 32 columns before them.
+    mine = tl.full((BLOCK,), NOTHING, tl.int64)
+    before = tl.full((32,), NOTHING, tl.int64)
+    for offset in range(pid_group, period, groups):
+        # Rows offset, offset + period, ...: a chunk begins with the line that its row begins in, `phase`
+        # values early, and ends where the next row's chunk begins.
+        begin = (pid_outer * rows + offset) * inner
+        phase = (begin % 32).to(tl.int32)
+        here = tl.minimum((phase + inner) // 32 * 32 - first, strip).to(tl.int32)
+        word = tl.minimum(cols // 4, here // 4 - 1)  # past the end: the last word again
+        pointers = x_ptr + begin // 32 * 32 + first + (word * 4 + cols % 4)
+        count = (rows - offset + period - 1) // period
+        start = pid_split * chunks_per_split
+        stop = tl.minimum(start + chunks_per_split, count)
+
+        # A slice of +inf alone never beats this start value: its answer is the first row that any lane has.
+        best = tl.full((BLOCK,), float("inf"), tl.float32)
+        best_chunk = tl.zeros((BLOCK,), tl.int32) + start
+        if (offset == 0) & (pid_split == 0) & (phase > 0):  # a slab that starts within a line
+            best = tl.load(pointers, mask=first + cols >= phase, other=float("inf"))
+            start += 1
+        for chunk in range(start, stop, UNROLL):  # past the end: the last chunk again, which beats nothing
+            for u in tl.static_range(UNROLL):
+                at = tl.minimum(chunk + u, stop - 1)
+                value = tl.load(pointers + at * stride, eviction_policy=EVICTION)
+                # True for a smaller value and for the first NaN: every comparison with a NaN is false.
+                better = (best == best) & ~(value >= best)
+                best = tl.where(better, value, best)
+                best_chunk = tl.where(better, at, best_chunk)
+        if (offset + count * period == rows) & (pid_strip == 0) & (stop == count):  # the last row's end
+            value = tl.load(pointers + count * stride, mask=cols < phase, other=float("inf"))
+            better = (best == best) & ~(value >= best)
+            best = tl.where(better, value, best)
+            best_chunk = tl.where(better, count, best_chunk)
+
+        # An integer that sorts like the value: NaN before all, the two zeros equal.
+        bits = tl.where(best == 0.0, 0.0, best).to(tl.int32, bitcast=True)
+        key = tl.where(best == best, bits ^ ((bits >> 31) & 0x7FFFFFFF), -0x80000000)
+        row = offset + best_chunk * period
+        packed = (key.to(tl.int64) << 32) | (row + 4).to(tl.int64)  # + 4: never negative
+        lane = cols + phase
+        moved = tl.gather(packed, tl.minimum(lane, BLOCK - 1), 0)
+        mine = tl.minimum(mine, tl.where(lane < here, moved, NOTHING))
+        if ENDS:
+            lane = ends + phase - 32
+            moved = tl.gather(packed, tl.maximum(lane, 0), 0)
+            # What stands before a row belongs to the row before it.
+            moved -= tl.where(pid_strip == 0, 1, 0)
+            before = tl.minimum(before, tl.where(lane >= 0, moved, NOTHING))
+
+    live = cols < tl.minimum(inner - first, strip)
+    if SPLIT:
+        part = (pid_split * groups + pid_group).to(tl.int64)
+        out = pid_outer * inner + first + cols
+        tl.store(partial_ptr + part * outputs + out, mine, mask=live)
+        if ENDS:
+            part += splits * groups
+            end = tl.where(pid_strip == 0, inner, first)
+            out = pid_outer * inner + end - 32 + ends
+            tl.store(partial_ptr + part * outputs + out, before)
+    else:
+        index = tl.maximum((mine & 0xFFFFFFFF) - 4, 0)
+        tl.store(out_ptr + pid_outer * inner + first + cols, index, mask=live)
 
 
 @triton.jit
@@ -134,49 +232,37 @@ def argmin_lines_kernel(
     # early in that belongs to up to three rows before it.
     ranks = tl.arange(0, RANKS)[:, None]
     columns = tl.arange(0, COLUMNS)[None, :]
-    part = pid_split
-    if RANKS == 1:  # a strip: each lane has a column to itself
-        # In 32 bits where they suffice: division takes registers.
-        place = first.to(width.dtype) + columns - shift
-        early = place < 0
-        place = tl.where(early, place + width, place)
-        rank = place // inner
-        column = place - rank * inner
-        row = best_step * fold + (rank - tl.where(early, fold, 0)).to(tl.int32)
+    if LANES > 1:  # a tile of rows that are shifted against each other
+        place = ranks * BLOCK + tl.minimum(columns + shift, BLOCK - 1)
         live = columns < here
-        part = part * fold + rank
-    else:
-        if LANES > 1:  # a tile of rows that are shifted against each other
-            place = ranks * BLOCK + tl.minimum(columns + shift, BLOCK - 1)
-            live = columns < here
-            rank = ranks
-        elif COLUMNS == 1:  # one column: the lanes in any order
-            place = ranks
-            live = ranks < width
-            rank = ranks - shift
-        else:  # a whole line: its rows below each other
-            live = (columns < inner) & (ranks < fold)
-            place = columns + ranks * inner + shift
-            wraps = place >= width
-            place = tl.where(live, place - tl.where(wraps, width, 0), 0).to(tl.int32)
-            rank = ranks - tl.where(wraps, fold, 0)
-        row = best_step
-        if COLUMNS > 1:
-            place = tl.reshape(place, [RANKS * COLUMNS])
-            key = tl.gather(tl.reshape(key, [LANES * BLOCK]), place, 0)
-            row = tl.gather(tl.reshape(row, [LANES * BLOCK]), place, 0)
-        key = tl.where(live, tl.reshape(key, [RANKS, COLUMNS]), 0x7FFFFFFF)
-        row = tl.reshape(row, [RANKS, COLUMNS]) * (LANES * fold) + rank
-        best_key = tl.min(key, axis=0)[None, :]
-        row = tl.min(tl.where(key == best_key, row, 0x7FFFFFFF), axis=0)[None, :]
-        key = best_key
-        column = first + columns
-        live = columns < tl.minimum(inner - first, here)
+        rank = ranks
+    elif COLUMNS == 1:  # one column: the lanes in any order
+        place = ranks
+        live = ranks < width
+        rank = ranks - shift
+    else:  # a whole line: its rows below each other
+        live = (columns < inner) & (ranks < fold)
+        place = columns + ranks * inner + shift
+        wraps = place >= width
+        place = tl.where(live, place - tl.where(wraps, width, 0), 0).to(tl.int32)
+        rank = ranks - tl.where(wraps, fold, 0)
+    row = best_step
+    if COLUMNS > 1:
+        place = tl.reshape(place, [RANKS * COLUMNS])
+        key = tl.gather(tl.reshape(key, [LANES * BLOCK]), place, 0)
+        row = tl.gather(tl.reshape(row, [LANES * BLOCK]), place, 0)
+    key = tl.where(live, tl.reshape(key, [RANKS, COLUMNS]), 0x7FFFFFFF)
+    row = tl.reshape(row, [RANKS, COLUMNS]) * (LANES * fold) + rank
+    best_key = tl.min(key, axis=0)[None, :]
+    row = tl.min(tl.where(key == best_key, row, 0x7FFFFFFF), axis=0)[None, :]
+    key = best_key
+    column = first + columns
+    live = columns < tl.minimum(inner - first, here)
 
     out = pid_outer * inner + column
     if SPLIT:
         packed = (key.to(tl.int64) << 32) | (row + 4).to(tl.int64)  # + 4: never negative
-        tl.store(partial_ptr + part * outputs + out, packed, mask=live)
+        tl.store(partial_ptr + pid_split * outputs + out, packed, mask=live)
     else:
         tl.store(out_ptr + out, tl.maximum(row, 0).to(tl.int64), mask=live)
 
@@ -273,24 +359,96 @@ def argmin_tile_kernel(
 
 @triton.jit
 def argmin_combine_kernel(
-    partial_ptr, out_ptr, outputs, parts, ranks, rows_per_split, LANES: tl.constexpr, BLOCK: tl.constexpr
+    partial_ptr,
+    out_ptr,
+    outputs,
+    parts,
+    rows_per_part,
+    whole,
+    inner,
+    strip,
+    LANES: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     cols = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     lanes = tl.arange(0, LANES)
+    # From part `whole` on there are only the last 32 columns of each strip.
+    column = cols % inner
+    ends = tl.minimum(strip - column % strip, inner - column) <= 32
     best_key = tl.full((LANES, BLOCK), 0x7FFFFFFF, tl.int64)
     best_index = tl.full((LANES, BLOCK), 0x7FFFFFFFFFFFFFFF, tl.int64)
     for first in range(0, parts, LANES):
         part = (first + lanes).to(tl.int64)[:, None]
-        mask = (part < parts) & (cols < outputs)[None, :]
+        mask = (part < parts) & ((part < whole) | ends[None, :]) & (cols < outputs)[None, :]
         packed = tl.load(partial_ptr + part * outputs + cols[None, :], mask=mask, other=0x7FFFFFFFFFFFFFFF)
         key = packed >> 32
-        index = part // ranks * rows_per_split + (packed & 0xFFFFFFFF) - 4
+        index = part * rows_per_part + (packed & 0xFFFFFFFF) - 4
         better = (key < best_key) | ((key == best_key) & (index < best_index))
         best_key = tl.where(better, key, best_key)
         best_index = tl.where(better, index, best_index)
     is_best = best_key == tl.min(best_key, axis=0)[None, :]
     index = tl.min(tl.where(is_best, best_index, 0x7FFFFFFFFFFFFFFF), axis=0)
     tl.store(out_ptr + cols, tl.maximum(index, 0), mask=cols < outputs)
+
+
+class Phases(NamedTuple):
+    """How slabs of wide rows are cut into chunks of whole memory lines."""
+
+    period: int  # rows until one starts at the same phase of a line
+    strip: int  # values of a chunk that one program answers for
+    strips: int
+    groups: int  # programs that share the phases
+    splits: int
+    chunks_per_split: int
+
+
+def _phases(outer: int, rows: int, inner: int) -> Phases:
+    period = 32 // math.gcd(32, inner)
+    memory_lines = triton.cdiv(inner, 32)  # of the longest chunk
+    strip = WIDE.block // 32
+    while period > 1 and memory_lines > strip and (memory_lines - 1) % strip == 0:
+        strip -= 1  # the last strip has more than 32 columns
+    strips = triton.cdiv(memory_lines, strip)
+    programs = outer * strips
+    chunks = triton.cdiv(rows, period)
+    groups = min(period, triton.cdiv(WIDE.programs, programs))
+    wanted = triton.cdiv(WIDE.programs, programs * groups)
+    splits = max(triton.cdiv(rows, REACH), min(wanted, chunks // (LEAST_BATCHES * WIDE.unroll)))
+    chunks_per_split = triton.cdiv(chunks, splits)
+    return Phases(period, strip * 32, strips, groups, triton.cdiv(chunks, chunks_per_split), chunks_per_split)
+
+
+def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
+    """Reduce the middle dimension of a contiguous `x` [outer, rows, inner] into `out`."""
+    outer, rows, inner = x.shape
+    period, strip, strips, groups, splits, chunks_per_split = phases
+    outputs = outer * inner
+    whole = groups * splits
+    parts = whole if period == 1 else 2 * whole
+    partial = torch.empty((parts, outputs), dtype=torch.int64, device=x.device) if parts > 1 else out
+    argmin_phases_kernel[(outer * splits * groups * strips,)](
+        x,
+        out,
+        partial,
+        outputs,
+        rows,
+        inner,
+        period,
+        strip,
+        strips,
+        groups,
+        splits,
+        chunks_per_split,
+        BLOCK=WIDE.block,
+        UNROLL=WIDE.unroll,
+        SPLIT=parts > 1,
+        ENDS=period > 1,
+        EVICTION=EVICTION,
+        num_warps=WIDE.num_warps,
+        maxnreg=WIDE.registers,
+    )
+    if parts > 1:
+        combine(partial, out, 0, whole, inner, strip)
 
 
 class Lines(NamedTuple):
@@ -310,10 +468,10 @@ def _lines(outer: int, rows: int, inner: int) -> Lines | None:
     lanes = 1
     if narrow.block >= period * inner:
         cut, fold = narrow, narrow.block // (period * inner) * period
-    elif period == 1 or rows >= DEEP:
-        cut, fold = WIDE, max(1, WIDE.block // (period * inner)) * period
-    else:
+    elif period > 1:
         cut, fold, lanes = SHALLOW, 1, period
+    else:
+        return None
     early = 3 if lanes == 1 and rows * inner % 4 else 0  # values before a slab, at most
     steps = triton.cdiv(rows * inner + early, lanes * fold * inner)
     if steps < LEAST_BATCHES * cut.unroll:
@@ -336,12 +494,9 @@ def launch_lines(x: torch.Tensor, out: torch.Tensor, lines: Lines) -> None:
     strip = triton.cdiv(triton.cdiv(width, strips), 4) * 4
     if lanes > 1:
         ranks, columns = lanes, cut.block
-    elif fold > 1 and strips == 1:
-        ranks, columns = triton.next_power_of_2(fold), triton.next_power_of_2(inner)
     else:
-        ranks, columns = 1, cut.block
-    parts = splits * (fold if ranks == 1 else 1)
-    partial = torch.empty((parts, outputs), dtype=torch.int64, device=x.device) if parts > 1 else out
+        ranks, columns = triton.next_power_of_2(fold), triton.next_power_of_2(inner)
+    partial = torch.empty((splits, outputs), dtype=torch.int64, device=x.device) if splits > 1 else out
     argmin_lines_kernel[(outer * splits * strips,)](
         x,
         out,
@@ -360,13 +515,13 @@ def launch_lines(x: torch.Tensor, out: torch.Tensor, lines: Lines) -> None:
         UNROLL=cut.unroll,
         RANKS=ranks,
         COLUMNS=columns,
-        SPLIT=parts > 1,
+        SPLIT=splits > 1,
         EVICTION=EVICTION,
         num_warps=cut.num_warps,
         maxnreg=cut.registers,
     )
-    if parts > 1:
-        combine(partial, out, parts // splits, steps_per_split * lanes * fold)
+    if splits > 1:
+        combine(partial, out, steps_per_split * lanes * fold, splits, outputs, outputs)
 
 
 class Tiles(NamedTuple):
@@ -434,16 +589,18 @@ def launch_tiles(x: torch.Tensor, out: torch.Tensor, tiles: Tiles) -> None:
         maxnreg=TILE_REGISTERS,
     )
     if splits > 1:
-        combine(partial, out, 1, rows_per_split)
+        combine(partial, out, rows_per_split, splits, outputs, outputs)
 
 
-def combine(partial: torch.Tensor, out: torch.Tensor, ranks: int, rows_per_split: int) -> None:
-    """Join `partial` [parts, outputs] into `out`; `ranks` neighbours count rows from the same one."""
+def combine(
+    partial: torch.Tensor, out: torch.Tensor, rows_per_part: int, whole: int, inner: int, strip: int
+) -> None:
+    """Join `partial` [parts, outputs] into `out`; parts from `whole` on end strips of `inner` columns."""
     parts, outputs = partial.shape
     lanes = min(256, triton.next_power_of_2(parts))
     block = 1024 // lanes
     argmin_combine_kernel[(triton.cdiv(outputs, block),)](
-        partial, out, outputs, parts, ranks, rows_per_split, LANES=lanes, BLOCK=block
+        partial, out, outputs, parts, rows_per_part, whole, inner, strip, LANES=lanes, BLOCK=block
     )
 
 
@@ -460,8 +617,11 @@ def argmin(x: torch.Tensor, dim: int) -> torch.Tensor:
         return out
     outer, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
     x = x.reshape(outer, rows, inner)
-    lines = _lines(outer, rows, inner) if x.is_contiguous() else None
-    if lines is not None:
+    contiguous = x.is_contiguous()
+    lines = _lines(outer, rows, inner) if contiguous else None
+    if contiguous and inner > WIDE.block and rows >= DEEP:
+        launch_phases(x, out, _phases(outer, rows, inner))
+    elif lines is not None:
         launch_lines(x, out, lines)
     else:
         launch_tiles(x, out, _tiles(outer, rows, inner))
