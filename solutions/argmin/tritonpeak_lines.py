@@ -45,9 +45,9 @@ class Cut(NamedTuple):
 # Many columns of at least DEEP rows: rows of one phase of a memory line after the other.
 WIDE = Cut(block=512, num_warps=4, unroll=16, registers=128, programs=1024)
 REACH = 4096  # rows that a program walks over for each phase, at most
+LEAST_COLUMNS = 512  # fewer are narrow
 # Many columns of fewer rows: four rows at a time, each from the word that it starts in.
 SHALLOW = Cut(block=1024, num_warps=8, unroll=2, registers=96, programs=512)
-DEEP = 1024
 # Several rows fit one tile.
 NARROW = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=4096)
 # One column: everything in a slab belongs to one slice.
@@ -113,14 +113,15 @@ def argmin_phases_kernel(
         if (offset == 0) & (pid_split == 0) & (phase > 0):  # a slab that starts within a line
             best = tl.load(pointers, mask=first + cols >= phase, other=float("inf"))
             start += 1
-        for chunk in range(start, stop, UNROLL):  # past the end: the last chunk again, which beats nothing
+        for chunk in range(start, stop, UNROLL):
+            at = tl.minimum(chunk, stop - UNROLL)  # at the end some chunks again, which beat nothing
+            batch = pointers + at * stride
             for u in tl.static_range(UNROLL):
-                at = tl.minimum(chunk + u, stop - 1)
-                value = tl.load(pointers + at * stride, eviction_policy=EVICTION)
+                value = tl.load(batch + u * stride, eviction_policy=EVICTION)
                 # True for a smaller value and for the first NaN: every comparison with a NaN is false.
                 better = (best == best) & ~(value >= best)
                 best = tl.where(better, value, best)
-                best_chunk = tl.where(better, at, best_chunk)
+                best_chunk = tl.where(better, at + u, best_chunk)
         if (offset + count * period == rows) & (pid_strip == 0) & (stop == count):  # the last row's end
             value = tl.load(pointers + count * stride, mask=cols < phase, other=float("inf"))
             better = (best == best) & ~(value >= best)
@@ -402,20 +403,24 @@ class Phases(NamedTuple):
     chunks_per_split: int
 
 
-def _phases(outer: int, rows: int, inner: int) -> Phases:
+def _phases(outer: int, rows: int, inner: int) -> Phases | None:
+    """The cut of contiguous [outer, rows, inner]; None where rows are narrow or too few."""
     period = 32 // math.gcd(32, inner)
+    if not LEAST_COLUMNS < inner < 2**24 or rows // period < LEAST_BATCHES * WIDE.unroll:
+        return None
     memory_lines = triton.cdiv(inner, 32)  # of the longest chunk
     strip = WIDE.block // 32
-    while period > 1 and memory_lines > strip and (memory_lines - 1) % strip == 0:
+    while period > 1 and (memory_lines - 1) % strip == 0:
         strip -= 1  # the last strip has more than 32 columns
     strips = triton.cdiv(memory_lines, strip)
     programs = outer * strips
-    chunks = triton.cdiv(rows, period)
     groups = min(period, triton.cdiv(WIDE.programs, programs))
-    wanted = triton.cdiv(WIDE.programs, programs * groups)
-    splits = max(triton.cdiv(rows, REACH), min(wanted, chunks // (LEAST_BATCHES * WIDE.unroll)))
-    chunks_per_split = triton.cdiv(chunks, splits)
-    return Phases(period, strip * 32, strips, groups, triton.cdiv(chunks, chunks_per_split), chunks_per_split)
+    wanted = max(triton.cdiv(rows, REACH), triton.cdiv(WIDE.programs, programs * groups))
+    splits = min(wanted, rows // period // (LEAST_BATCHES * WIDE.unroll))
+    chunks = triton.cdiv(rows, period)
+    chunks_per_split = triton.cdiv(triton.cdiv(chunks, splits), WIDE.unroll) * WIDE.unroll
+    splits = triton.cdiv(chunks, chunks_per_split)
+    return Phases(period, strip * 32, strips, groups, splits, chunks_per_split)
 
 
 def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
@@ -617,10 +622,10 @@ def argmin(x: torch.Tensor, dim: int) -> torch.Tensor:
         return out
     outer, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
     x = x.reshape(outer, rows, inner)
-    contiguous = x.is_contiguous()
-    lines = _lines(outer, rows, inner) if contiguous else None
-    if contiguous and inner > WIDE.block and rows >= DEEP:
-        launch_phases(x, out, _phases(outer, rows, inner))
+    phases = _phases(outer, rows, inner) if x.is_contiguous() else None
+    lines = _lines(outer, rows, inner) if x.is_contiguous() else None
+    if phases is not None:
+        launch_phases(x, out, phases)
     elif lines is not None:
         launch_lines(x, out, lines)
     else:
