@@ -44,6 +44,8 @@ class Cut(NamedTuple):
 
 # Many columns of at least DEEP rows: rows of one phase of a memory line after the other.
 WIDE = Cut(block=512, num_warps=4, unroll=16, registers=128, programs=1024)
+# The same, where the phases have few rows each.
+FEW = Cut(block=512, num_warps=4, unroll=8, registers=64, programs=1024)
 REACH = 4096  # rows that a program walks over for each phase, at most
 LEAST_COLUMNS = 512  # fewer are narrow
 # Many columns of fewer rows: four rows at a time, each from the word that it starts in.
@@ -132,7 +134,7 @@ def argmin_phases_kernel(
         bits = tl.where(best == 0.0, 0.0, best).to(tl.int32, bitcast=True)
         key = tl.where(best == best, bits ^ ((bits >> 31) & 0x7FFFFFFF), -0x80000000)
         row = offset + best_chunk * period
-        packed = (key.to(tl.int64) << 32) | (row + 4).to(tl.int64)  # + 4: never negative
+        packed = (key.to(tl.int64) << 32) | (row + 32).to(tl.int64)  # + 32: never negative
         lane = cols + phase
         moved = tl.gather(packed, tl.minimum(lane, BLOCK - 1), 0)
         mine = tl.minimum(mine, tl.where(lane < here, moved, NOTHING))
@@ -154,7 +156,7 @@ def argmin_phases_kernel(
             out = pid_outer * inner + end - 32 + ends
             tl.store(partial_ptr + part * outputs + out, before)
     else:
-        index = tl.maximum((mine & 0xFFFFFFFF) - 4, 0)
+        index = tl.maximum((mine & 0xFFFFFFFF) - 32, 0)
         tl.store(out_ptr + pid_outer * inner + first + cols, index, mask=live)
 
 
@@ -175,6 +177,7 @@ def argmin_lines_kernel(
     LANES: tl.constexpr,
     BLOCK: tl.constexpr,
     UNROLL: tl.constexpr,
+    ALIGN: tl.constexpr,
     RANKS: tl.constexpr,
     COLUMNS: tl.constexpr,
     SPLIT: tl.constexpr,
@@ -188,12 +191,12 @@ def argmin_lines_kernel(
 
     lanes = tl.arange(0, LANES)[:, None]  # lines of one step
     cols = tl.arange(0, BLOCK)[None, :]
-    # A line is read from the 16-byte word that it starts in, `shift` values early.
+    # A line is read from the multiple of ALIGN that it starts in, `shift` values early.
     slab = pid_outer * length
     line = slab + lanes.to(tl.int64) * width
-    aligned = line // 4 * 4
+    aligned = line // ALIGN * ALIGN
     shift = (line - aligned).to(tl.int32)  # [LANES, 1]
-    step_size = LANES * width.to(tl.int64) // 4 * 4  # whole words, and the compiler can see it
+    step_size = LANES * width.to(tl.int64) // ALIGN * ALIGN  # whole words, and the compiler can see it
     first = pid_strip * (strip // 4 * 4)
     here = tl.minimum(width - first, strip).to(tl.int32)
     # Several lanes: strips overlap by a word. One: what stands early in a line ends the line before.
@@ -202,28 +205,32 @@ def argmin_lines_kernel(
     offsets = aligned + first + word * 4 + cols % 4  # [LANES, BLOCK]
 
     # All steps of a slab but the first and the last are whole.
-    steps = tl.cdiv(length + (slab % 4 if LANES == 1 else 0), step_size)
+    steps = tl.cdiv(length + (slab % ALIGN if LANES == 1 else 0), step_size)
     start = pid_split * steps_per_split
-    last = tl.maximum(tl.minimum(steps_per_split, steps - start) - 1, 0).to(tl.int32)
+    count = tl.minimum(steps_per_split, steps - start).to(tl.int32)
     start_ptr = x_ptr + start * step_size
-    head = offsets + start * step_size - slab
+    low = tl.where(pid_split == 0, 1, 0)
+    high = count - tl.where(start + count == steps, 1, 0)
     # A slice of +inf alone never beats this start value: its answer is the first row that any lane has.
-    best = tl.load(start_ptr + offsets, mask=(head >= 0) & (head < length), other=float("inf"))
+    best = tl.full((LANES, BLOCK), float("inf"), tl.float32)
     best_step = tl.zeros((LANES, BLOCK), tl.int32)
-    tail_ptr = start_ptr + last * step_size
-    tail = head + last * step_size
-    tail_value = tl.load(tail_ptr + offsets, mask=(tail >= 0) & (tail < length), other=float("inf"))
-    for step in range(1, last, UNROLL):  # past the end: the last whole step again, which beats nothing
+    if low == 1:
+        place = offsets - slab
+        best = tl.load(start_ptr + offsets, mask=(place >= 0) & (place < length), other=float("inf"))
+    for step in range(low, high, UNROLL):  # past the end: the last whole step again, which beats nothing
         for u in tl.static_range(UNROLL):
-            at = tl.minimum(step + u, last - 1)
+            at = tl.minimum(step + u, high - 1)
             value = tl.load(start_ptr + at * step_size + offsets, eviction_policy=EVICTION)
             # True for a smaller value and for the first NaN: every comparison with a NaN is false.
             better = (best == best) & ~(value >= best)
             best = tl.where(better, value, best)
             best_step = tl.where(better, at, best_step)
-    better = (best == best) & ~(tail_value >= best)
-    best = tl.where(better, tail_value, best)
-    best_step = tl.where(better, last, best_step)
+    if high < count:
+        place = offsets - slab + (start + high) * step_size
+        value = tl.load(start_ptr + high * step_size + offsets, mask=place < length, other=float("inf"))
+        better = (best == best) & ~(value >= best)
+        best = tl.where(better, value, best)
+        best_step = tl.where(better, high, best_step)
 
     # An integer that sorts like the value: NaN before all, the two zeros equal.
     bits = tl.where(best == 0.0, 0.0, best).to(tl.int32, bitcast=True)
@@ -262,7 +269,7 @@ def argmin_lines_kernel(
 
     out = pid_outer * inner + column
     if SPLIT:
-        packed = (key.to(tl.int64) << 32) | (row + 4).to(tl.int64)  # + 4: never negative
+        packed = (key.to(tl.int64) << 32) | (row + 32).to(tl.int64)  # + 32: never negative
         tl.store(partial_ptr + pid_split * outputs + out, packed, mask=live)
     else:
         tl.store(out_ptr + out, tl.maximum(row, 0).to(tl.int64), mask=live)
@@ -352,7 +359,7 @@ def argmin_tile_kernel(
     best_key = tl.min(key, axis=0)
     index = tl.min(tl.where(key == best_key[None, :], index, 0x7FFFFFFF), axis=0)
     if SPLIT:
-        packed = (best_key.to(tl.int64) << 32) | (index.to(tl.int64) + 4)  # + 4: as lines are packed
+        packed = (best_key.to(tl.int64) << 32) | (index.to(tl.int64) + 32)  # + 32: as lines are packed
         tl.store(partial_ptr + pid_split * outputs + out, packed, mask=in_range)
     else:
         tl.store(out_ptr + out, index.to(tl.int64), mask=in_range)
@@ -383,7 +390,7 @@ def argmin_combine_kernel(
         mask = (part < parts) & ((part < whole) | ends[None, :]) & (cols < outputs)[None, :]
         packed = tl.load(partial_ptr + part * outputs + cols[None, :], mask=mask, other=0x7FFFFFFFFFFFFFFF)
         key = packed >> 32
-        index = part * rows_per_part + (packed & 0xFFFFFFFF) - 4
+        index = part * rows_per_part + (packed & 0xFFFFFFFF) - 32
         better = (key < best_key) | ((key == best_key) & (index < best_index))
         best_key = tl.where(better, key, best_key)
         best_index = tl.where(better, index, best_index)
@@ -395,6 +402,7 @@ def argmin_combine_kernel(
 class Phases(NamedTuple):
     """How slabs of wide rows are cut into chunks of whole memory lines."""
 
+    cut: Cut
     period: int  # rows until one starts at the same phase of a line
     strip: int  # values of a chunk that one program answers for
     strips: int
@@ -406,27 +414,28 @@ class Phases(NamedTuple):
 def _phases(outer: int, rows: int, inner: int) -> Phases | None:
     """The cut of contiguous [outer, rows, inner]; None where rows are narrow or too few."""
     period = 32 // math.gcd(32, inner)
-    if not LEAST_COLUMNS < inner < 2**24 or rows // period < LEAST_BATCHES * WIDE.unroll:
+    cut = WIDE if rows // period >= LEAST_BATCHES * WIDE.unroll else FEW
+    if not LEAST_COLUMNS < inner < 2**24 or rows // period <= cut.unroll:
         return None
     memory_lines = triton.cdiv(inner, 32)  # of the longest chunk
-    strip = WIDE.block // 32
+    strip = cut.block // 32
     while period > 1 and (memory_lines - 1) % strip == 0:
         strip -= 1  # the last strip has more than 32 columns
     strips = triton.cdiv(memory_lines, strip)
     programs = outer * strips
-    groups = min(period, triton.cdiv(WIDE.programs, programs))
-    wanted = max(triton.cdiv(rows, REACH), triton.cdiv(WIDE.programs, programs * groups))
-    splits = min(wanted, rows // period // (LEAST_BATCHES * WIDE.unroll))
+    groups = min(period, triton.cdiv(cut.programs, programs))
+    wanted = max(triton.cdiv(rows, REACH), triton.cdiv(cut.programs, programs * groups))
+    splits = min(wanted, max(1, rows // period // (LEAST_BATCHES * cut.unroll)))
     chunks = triton.cdiv(rows, period)
-    chunks_per_split = triton.cdiv(triton.cdiv(chunks, splits), WIDE.unroll) * WIDE.unroll
+    chunks_per_split = triton.cdiv(triton.cdiv(chunks, splits), cut.unroll) * cut.unroll
     splits = triton.cdiv(chunks, chunks_per_split)
-    return Phases(period, strip * 32, strips, groups, splits, chunks_per_split)
+    return Phases(cut, period, strip * 32, strips, groups, splits, chunks_per_split)
 
 
 def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
     """Reduce the middle dimension of a contiguous `x` [outer, rows, inner] into `out`."""
     outer, rows, inner = x.shape
-    period, strip, strips, groups, splits, chunks_per_split = phases
+    cut, period, strip, strips, groups, splits, chunks_per_split = phases
     outputs = outer * inner
     whole = groups * splits
     parts = whole if period == 1 else 2 * whole
@@ -444,13 +453,13 @@ def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
         groups,
         splits,
         chunks_per_split,
-        BLOCK=WIDE.block,
-        UNROLL=WIDE.unroll,
+        BLOCK=cut.block,
+        UNROLL=cut.unroll,
         SPLIT=parts > 1,
         ENDS=period > 1,
         EVICTION=EVICTION,
-        num_warps=WIDE.num_warps,
-        maxnreg=WIDE.registers,
+        num_warps=cut.num_warps,
+        maxnreg=cut.registers,
     )
     if parts > 1:
         combine(partial, out, 0, whole, inner, strip)
@@ -462,22 +471,24 @@ class Lines(NamedTuple):
     cut: Cut
     fold: int  # rows of a line
     lanes: int  # lines of a step
+    align: int  # values; every line is read from a multiple
     splits: int
     steps_per_split: int
 
 
 def _lines(outer: int, rows: int, inner: int) -> Lines | None:
     """The cut of contiguous [outer, rows, inner]; None where slabs are too small for it."""
-    period = 4 // math.gcd(4, inner)  # rows until one starts at the same phase of a 16-byte word
     narrow = LONG if inner == 1 else NARROW
     lanes = 1
+    align = 32 if narrow.block >= 32 // math.gcd(32, inner) * inner else 4  # memory lines, or words
+    period = align // math.gcd(align, inner)  # rows until one starts at the same phase
     if narrow.block >= period * inner:
         cut, fold = narrow, narrow.block // (period * inner) * period
     elif period > 1:
         cut, fold, lanes = SHALLOW, 1, period
     else:
         return None
-    early = 3 if lanes == 1 and rows * inner % 4 else 0  # values before a slab, at most
+    early = align - 1 if lanes == 1 and rows * inner % align else 0  # values before a slab, at most
     steps = triton.cdiv(rows * inner + early, lanes * fold * inner)
     if steps < LEAST_BATCHES * cut.unroll:
         return None
@@ -487,13 +498,13 @@ def _lines(outer: int, rows: int, inner: int) -> Lines | None:
     splits = max(1, min(wanted, steps // (LEAST_BATCHES * cut.unroll)))
     splits = max(splits, triton.cdiv(rows, 2**30))  # a program counts its rows in 32 bits
     steps_per_split = triton.cdiv(steps, splits)
-    return Lines(cut, fold, lanes, triton.cdiv(steps, steps_per_split), steps_per_split)
+    return Lines(cut, fold, lanes, align, triton.cdiv(steps, steps_per_split), steps_per_split)
 
 
 def launch_lines(x: torch.Tensor, out: torch.Tensor, lines: Lines) -> None:
     """Reduce the middle dimension of a contiguous `x` [outer, rows, inner] into `out`."""
     outer, rows, inner = x.shape
-    cut, fold, lanes, splits, steps_per_split = lines
+    cut, fold, lanes, align, splits, steps_per_split = lines
     outputs, width = outer * inner, fold * inner
     strips = triton.cdiv(width, cut.block if lanes == 1 else cut.block - 4)
     strip = triton.cdiv(triton.cdiv(width, strips), 4) * 4
@@ -518,6 +529,7 @@ def launch_lines(x: torch.Tensor, out: torch.Tensor, lines: Lines) -> None:
         LANES=lanes,
         BLOCK=cut.block,
         UNROLL=cut.unroll,
+        ALIGN=align,
         RANKS=ranks,
         COLUMNS=columns,
         SPLIT=splits > 1,
