@@ -1,27 +1,27 @@
-"""Rows laid end to end until they are whole 16-byte words: every load of the loop is an aligned 16-byte load.
+"""Final: every lane keeps its own best of one place of whole memory lines; one reduction at the end.
 
-Changed from the graded final: how a contiguous tensor is cut. Tiny slices, short slabs and strided views go
-the old way.
-- A row of 4095 floats starts at another 4-byte phase than the row before, so its loads were scalar: four of
-  17 sectors each for 16 sectors of values. Four rows end to end, a *line*, are 4095 whole words, and all
-  lines of a slab start at the same phase. A lane keeps the best of one place of the lines.
-- A slab that starts within a word is read from the start of that word. Only its first and its last line
-  can hold values of other slabs; they are masked value by value and loaded before the loop.
-- Nothing is masked in the loop: past the end of a line or of a slab a lane reads the last whole word again.
-- A line that fits one tile is folded in the program: 99 columns fill 1980 lanes of 2048, where each row
-  took 128. A longer line is cut into strips, and the second launch joins its rows as it joins splits: on
-  the seed workload 4 parts an output, written and read, 0.4 % of the traffic; as many as final's splits had.
-- With few rows that is too much (first_dim: 3 %). There a tile is four rows, each read from the word that it
-  starts in; shared memory shifts them into place at the end. One launch and no parts.
-- A register limit makes the compiler issue all loads of a step first; left alone it issues two, then waits.
+Changed from block_stage: memory access and what surrounds it.
+- A lane compares and keeps (value, row) in registers; lanes meet once, after the last row. A batch of
+  independent 16-byte loads, then four instructions a value: nothing else stands in the loop, and no mask.
+- A row of 4095 floats starts within another place of a 128-byte line than the row before. A warp whose 512
+  bytes straddle lines asks for five where four would do. So all rows of one *phase*, here every 32nd, are
+  read after each other, from the line that a row starts in to the line that the next row starts in. What a
+  phase found is shifted to its columns in shared memory; a chunk's first values belong to the row before.
+- Rows that are visited out of order: the key and the row are compared together, so the first row wins a tie.
+- The last columns of a strip may be found by the program of the next one. They go to a part of their
+  own, and a second launch joins the parts: 8 bytes an output, written and read, for each program of a column.
+- Narrow rows are laid end to end until they are whole lines of memory: 32 rows of 99 columns are 3168 lanes.
+  The values of a slab's first and last step are masked one by one, all others not at all.
+- Few rows of many columns: four rows a tile, each read from the 16-byte word that it starts in.
+- Tiny slices go one to a thread, with every row unrolled. They and strided views are read where they lie.
+- A register limit makes the compiler issue all loads of a batch first; left alone it issues two, then waits.
 
-Predicted, not measured, for an H200 whose read roof is 4710 GB/s (in parentheses what final takes there), ms:
-seed 1.885 (1.952), pow2_twin 1.885 (1.900), first_dim 0.480 (0.509), giant_reduction 0.475 (0.493),
-narrow_inner 0.465 (0.499). The others run final's kernel.
+Predicted, not measured, for an H200 whose read roof is 4710 GB/s, ms: seed 1.89, pow2_twin 1.89,
+first_dim 0.49, giant_reduction 0.48, narrow_inner 0.47.
 """
 
 # author: tritonpeak
-# idea: rows folded into lines of whole words, so that every load is an aligned 16-byte load
+# idea: rows of one phase after the other, so that every load is of whole memory lines
 
 import math
 from typing import NamedTuple
@@ -37,24 +37,23 @@ class Cut(NamedTuple):
 
     block: int  # values of a row, or of a line of rows, that a program reads at a time
     num_warps: int
-    unroll: int  # steps whose loads are in flight together
+    unroll: int  # loads of a lane in flight together
     registers: int  # of a thread, at most
     programs: int  # slabs are split until there are as many
 
 
-# Many columns of at least DEEP rows: rows of one phase of a memory line after the other.
+# More than LEAST_COLUMNS columns: the rows of one phase after the other.
 WIDE = Cut(block=512, num_warps=4, unroll=16, registers=128, programs=1024)
-# The same, where the phases have few rows each.
-FEW = Cut(block=512, num_warps=4, unroll=8, registers=64, programs=1024)
 REACH = 4096  # rows that a program walks over for each phase, at most
-LEAST_COLUMNS = 512  # fewer are narrow
-# Many columns of fewer rows: four rows at a time, each from the word that it starts in.
+LEAST_COLUMNS = 512
+LEAST_CHUNKS = 32  # rows of a phase
+# Many columns of fewer rows: four at a time, each from the word that it starts in.
 SHALLOW = Cut(block=1024, num_warps=8, unroll=2, registers=96, programs=512)
 # Several rows fit one tile.
 NARROW = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=4096)
 # One column: everything in a slab belongs to one slice.
 LONG = Cut(block=2048, num_warps=16, unroll=8, registers=64, programs=4096)
-# Slabs of fewer batches of loads (`unroll` steps) than this go the old way.
+# Slabs of fewer batches of loads (`unroll` steps) than this go another way.
 LEAST_BATCHES = 4
 # Programs that fill a card, two or four a multiprocessor.
 FULL_CARD = 512
@@ -402,7 +401,7 @@ def argmin_combine_kernel(
 class Phases(NamedTuple):
     """How slabs of wide rows are cut into chunks of whole memory lines."""
 
-    cut: Cut
+    unroll: int
     period: int  # rows until one starts at the same phase of a line
     strip: int  # values of a chunk that one program answers for
     strips: int
@@ -414,28 +413,29 @@ class Phases(NamedTuple):
 def _phases(outer: int, rows: int, inner: int) -> Phases | None:
     """The cut of contiguous [outer, rows, inner]; None where rows are narrow or too few."""
     period = 32 // math.gcd(32, inner)
-    cut = WIDE if rows // period >= LEAST_BATCHES * WIDE.unroll else FEW
-    if not LEAST_COLUMNS < inner < 2**24 or rows // period <= cut.unroll:
+    chunks = rows // period  # of a phase, or one more
+    unroll = WIDE.unroll if chunks >= LEAST_BATCHES * WIDE.unroll else 8
+    if not LEAST_COLUMNS < inner < 2**24 or chunks < max(LEAST_CHUNKS, unroll + 1):
         return None
     memory_lines = triton.cdiv(inner, 32)  # of the longest chunk
-    strip = cut.block // 32
+    strip = WIDE.block // 32
     while period > 1 and (memory_lines - 1) % strip == 0:
         strip -= 1  # the last strip has more than 32 columns
     strips = triton.cdiv(memory_lines, strip)
     programs = outer * strips
-    groups = min(period, triton.cdiv(cut.programs, programs))
-    wanted = max(triton.cdiv(rows, REACH), triton.cdiv(cut.programs, programs * groups))
-    splits = min(wanted, max(1, rows // period // (LEAST_BATCHES * cut.unroll)))
+    groups = min(period, triton.cdiv(WIDE.programs, programs))
+    wanted = max(triton.cdiv(rows, REACH), triton.cdiv(WIDE.programs, programs * groups))
+    splits = min(wanted, max(1, chunks // (LEAST_BATCHES * unroll)))
     chunks = triton.cdiv(rows, period)
-    chunks_per_split = triton.cdiv(triton.cdiv(chunks, splits), cut.unroll) * cut.unroll
+    chunks_per_split = triton.cdiv(triton.cdiv(chunks, splits), unroll) * unroll
     splits = triton.cdiv(chunks, chunks_per_split)
-    return Phases(cut, period, strip * 32, strips, groups, splits, chunks_per_split)
+    return Phases(unroll, period, strip * 32, strips, groups, splits, chunks_per_split)
 
 
 def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
     """Reduce the middle dimension of a contiguous `x` [outer, rows, inner] into `out`."""
     outer, rows, inner = x.shape
-    cut, period, strip, strips, groups, splits, chunks_per_split = phases
+    unroll, period, strip, strips, groups, splits, chunks_per_split = phases
     outputs = outer * inner
     whole = groups * splits
     parts = whole if period == 1 else 2 * whole
@@ -453,13 +453,13 @@ def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
         groups,
         splits,
         chunks_per_split,
-        BLOCK=cut.block,
-        UNROLL=cut.unroll,
+        BLOCK=WIDE.block,
+        UNROLL=unroll,
         SPLIT=parts > 1,
         ENDS=period > 1,
         EVICTION=EVICTION,
-        num_warps=cut.num_warps,
-        maxnreg=cut.registers,
+        num_warps=WIDE.num_warps,
+        maxnreg=WIDE.registers,
     )
     if parts > 1:
         combine(partial, out, 0, whole, inner, strip)
@@ -553,7 +553,6 @@ class Tiles(NamedTuple):
 
 
 TARGET_PROGRAMS = 1024
-TILE_REGISTERS = None  # no limit: as in final
 
 
 def _tiles(outer: int, rows: int, inner: int) -> Tiles:
@@ -603,7 +602,6 @@ def launch_tiles(x: torch.Tensor, out: torch.Tensor, tiles: Tiles) -> None:
         BLOCK=tiles.block,
         UNROLL=tiles.unroll,
         num_warps=tiles.num_warps,
-        maxnreg=TILE_REGISTERS,
     )
     if splits > 1:
         combine(partial, out, rows_per_split, splits, outputs, outputs)
