@@ -236,7 +236,7 @@ def argmin_lines_kernel(
     key = tl.where(best == best, bits ^ ((bits >> 31) & 0x7FFFFFFF), -0x80000000)
 
     # Which row and which column has the lane looked at? Rows count from the split's first line; what stands
-    # early in that belongs to up to three rows before it.
+    # early in that belongs to up to 31 rows before it.
     ranks = tl.arange(0, RANKS)[:, None]
     columns = tl.arange(0, COLUMNS)[None, :]
     if LANES > 1:  # a tile of rows that are shifted against each other
