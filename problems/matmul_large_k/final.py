@@ -24,7 +24,9 @@ Error: 2.9e-4 with both operands rounded, no more than cuBLAS (2.95e-4): `seed`,
 
 Predicted for the seed workload: 0.26 to 0.29 ms, of which memory takes 0.224; 0.139 of the tensor cores and
 the exchanges of Y overlap in part.
-Measured:
+Measured: 0.300 ms with an error of 2.93e-4 (H200, while tuning); cuBLAS takes 0.360 ms in TF32 and errs by
+2.95e-4. With one exchange for each dot it was 0.309 ms, with 8 warps 0.315. `almost_power_of_two`, 0.911 ms
+in copies of 4 bytes before, took 0.678 with 128 x 272.
 
 Not done: rounding Y wherever it lies. An odd K leaves the rows of A off 16-byte boundaries, and their copies
 of 4 bytes take two to three times as long as those of `seed`.
