@@ -126,8 +126,8 @@ PARTS = (
         "inspect",
         "the table at the end of the log: no differences",
         (
-            script(60, "inspect_against_ncu argmin/final"),
-            script(230, "inspect_against_ncu --jobs 3"),
+            script(30, "inspect_against_ncu argmin/final"),
+            script(160, "inspect_against_ncu --jobs 3"),
         ),
         alone=False,
         goes_on=True,  # its exit code says that something differs, and every difference is worth knowing
@@ -137,11 +137,11 @@ PARTS = (
         "reports/kernelbench/evaluate.json: 30 distinct, kept; right.py passed, wrong.py incorrect",
         (
             bench(
-                40,
+                25,
                 f"evaluate --problems {KERNELBENCH}/problems/one_input.py "
                 f"--solutions {KERNELBENCH}/solutions --out reports/kernelbench/one.jsonl",
             ),
-            script(420, "kernelbench_on_gpu reports/kernelbench evaluate"),
+            script(340, "kernelbench_on_gpu reports/kernelbench evaluate"),
         ),
         alone=False,
     ),
@@ -149,9 +149,9 @@ PARTS = (
         "exploits",
         "the last line of the log: all as they must",
         (
-            module(30, "suite.tests.exploit_table --device cuda library_call autotuned"),
+            module(25, "suite.tests.exploit_table --device cuda library_call autotuned"),
             module(
-                250,
+                200,
                 "suite.tests.exploit_table --device cuda --jobs 4 --out reports/exploits/nvidia-h200.md "
                 + " ".join(f"--skip {name}" for name in BOMBS),
             ),
@@ -173,17 +173,17 @@ PARTS = (
         "results",
         "reports/results: every graded solution passed; compare with the committed lines",
         (
-            bench(15, "run --problem argmin --solution final --workload seed --no-save"),
-            *(bench(110, f"run --problem {name}") for name in PROBLEMS),
+            bench(8, "run --problem argmin --solution final --workload seed --no-save"),
+            *(bench(70, f"run --problem {name}") for name in PROBLEMS),
         ),
     ),
     Part(
         "profiles",
         "reports/profiles: source ncu; the grades at the end of the log",
         (
-            bench(25, "profile --problem argmin --solution final --no-save --json -", '"source": "ncu"'),
-            *(bench(75, f"profile --problem {name}") for name in PROBLEMS),
-            *(bench(15, f"grade --problem {name}") for name in PROBLEMS),
+            bench(15, "profile --problem argmin --solution final --no-save --json -", '"source": "ncu"'),
+            *(bench(45, f"profile --problem {name}") for name in PROBLEMS),
+            *(bench(8, f"grade --problem {name}") for name in PROBLEMS),
         ),
     ),
     Part(
@@ -191,36 +191,36 @@ PARTS = (
         "reports/clock/*/audit.jsonl: every second clock is ncu, within 5 %",
         (
             bench(
-                20,
+                15,
                 "run --problem argmin --solution final --workload seed --audit --no-save --json -",
                 '"clock": "ncu"',
             ),
-            script(110, "clock_evidence audit"),
+            script(70, "clock_evidence audit"),
         ),
     ),
     Part(
         "problems",
         "accepted, three times",
-        (bench(30, "check-problem argmin"), bench(110, "check-problem argmax matmul_large_k")),
+        (bench(15, "check-problem argmin"), bench(35, "check-problem argmax matmul_large_k")),
     ),
     Part(
         "references",
         "reports/results: torch_compile, torch_compile_max and torch_tf32 passed on seed",
         (
-            bench(80, "run --problem argmin --solution final --workload seed --references"),
-            bench(80, "run --problem argmax --solution final --workload seed --references"),
-            bench(150, "run --problem matmul_large_k --solution final --workload seed --references"),
+            bench(50, "run --problem argmin --solution final --workload seed --references"),
+            bench(50, "run --problem argmax --solution final --workload seed --references"),
+            bench(90, "run --problem matmul_large_k --solution final --workload seed --references"),
         ),
     ),
     Part(
         "repeat",
         "reports/clock/*/repeat*.jsonl: the suite's spread against the plain loop's",
-        (script(240, "clock_evidence repeat --load 20"),),
+        (script(160, "clock_evidence repeat --load 20"),),
     ),
     Part(
         "seed",
         "reports/kernelbench/seed.json: intervals overlap",
-        (script(80, "kernelbench_on_gpu reports/kernelbench seed"),),
+        (script(60, "kernelbench_on_gpu reports/kernelbench seed"),),
     ),
     Part(
         "optimize",
@@ -235,12 +235,12 @@ PARTS = (
     Part(
         "cost",
         "reports/cost: what sandbox and checks add",
-        (script(90, "judging_cost"),),
+        (script(70, "judging_cost"),),
     ),
     Part(
         "benchmark",
         "pytest-benchmark's table of argmin's seed workload",
-        (module(60, "pytest problems --benchmark-only --problem argmin -k seed -p no:cacheprovider"),),
+        (module(40, "pytest problems --benchmark-only --problem argmin -k seed -p no:cacheprovider"),),
     ),
     Part(
         "tests",
@@ -257,7 +257,7 @@ PARTS = (
     Part(
         "same",
         "reports/clock/*/same.jsonl: no FASTER or SLOWER",
-        (script(200, "clock_evidence same"),),
+        (script(120, "clock_evidence same"),),
     ),
     Part("roofs", "reports/roofs: within 1 % of the last", (bench(30, "calibrate"),)),
     Part(
