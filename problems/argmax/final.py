@@ -235,7 +235,7 @@ def argmax_lines_kernel(
             best = tl.where(better, value, best)
             best_step = tl.where(better, at, best_step)
     if LANES > 1:
-        better = (best == best) & ~(last_value >= best)
+        better = (best == best) & ~(last_value <= best)
         best = tl.where(better, last_value, best)
         best_step = tl.where(better, high, best_step)
     elif high < count:
