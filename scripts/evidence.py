@@ -152,7 +152,7 @@ PARTS = (
             module(25, "suite.tests.exploit_table --device cuda library_call autotuned"),
             module(
                 200,
-                "suite.tests.exploit_table --device cuda --jobs 4 --out reports/exploits/nvidia-h200.md "
+                "suite.tests.exploit_table --device cuda --jobs 6 --out reports/exploits/nvidia-h200.md "
                 + " ".join(f"--skip {name}" for name in BOMBS),
             ),
         ),

@@ -1,6 +1,6 @@
 """What isolation and checking add to the wall time of an honest run.
 
-    python scripts/judging_cost.py        # needs a GPU; three rounds of three kinds of run, about 90 s
+    python scripts/judging_cost.py        # needs a GPU; two rounds of three kinds of run, about a minute
 
 Runs `argmin`'s final on the seed workload as users do; without the sandbox; and without sandbox and checks
 (one input for all calls, no expected outputs, no comparison, no watched calls), in turn. Prints each time as
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = 3
+ROUNDS = 2
 TIMEOUT_S = 120.0
 WORDS = "run --problem argmin --solution final --workload seed --no-save --json -".split()  # noqa: SIM905
 # The judge with its checks taken out: only here, and only in the process that this starts.
