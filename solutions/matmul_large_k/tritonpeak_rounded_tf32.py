@@ -1,4 +1,4 @@
-"""Stage 3: memory access and micro-tuning.
+"""TF32 with both operands rounded, where memory leaves the time for it: the next final stage.
 
 What changed from the block stage:
 
@@ -31,6 +31,9 @@ in copies of 4 bytes before, took 0.678 with 128 x 272.
 Not done: rounding Y wherever it lies. An odd K leaves the rows of A off 16-byte boundaries, and their copies
 of 4 bytes take two to three times as long as those of `seed`.
 """
+
+# author: tritonpeak
+# idea: both operands rounded to TF32 where memory leaves the time
 
 from typing import NamedTuple
 
