@@ -1,8 +1,8 @@
 """Device time of one cold call.
 
-Held against ncu's `gpu__time_duration` (median of seven calls) on two boards of the H200, an event pair less an
-empty pair differs by at most 0.9 us up to 50 us (-7 to +6 % below 12 us, -2.5 to +1.6 % from 18 us up) and by
-1.2 % beyond. This clock gave one kernel the same time on both boards, within 3 %; ncu, up to 11 % apart
+Held against ncu's `gpu__time_duration` (median of seven calls) on two boards of the H200, an event pair less
+an empty pair differs by at most 0.9 us up to 50 us (-7 to +6 % below 12 us, -2.5 to +1.6 % from 18 us up) and
+by 1.2 % beyond. This clock gave one kernel the same time on both boards, within 3 %; ncu, up to 11 % apart
 (reports/clock/nvidia-h200/audit.jsonl has the second board's).
 CUPTI's kernel timestamps leave out what a launch costs the device: 1.2 us less than ncu at 4 us.
 """
