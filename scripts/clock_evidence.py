@@ -213,10 +213,10 @@ def with_short_workloads(root: Path) -> None:
 
 # The second launch reads the first 2 % of the rows once more and writes to an output of its own.
 TWO_PERCENT = (
-    "    launch(x.reshape(outer, rows, inner), out, _plan(outer, rows, inner))\n",
-    "    launch(x.reshape(outer, rows, inner), out, _plan(outer, rows, inner))\n"
-    "    more = rows // 50\n"
-    "    launch(x.reshape(outer, rows, inner)[:, :more], torch.empty_like(out), _plan(outer, more, inner))\n",
+    "        launch_phases(x, out, phases)\n",
+    "        launch_phases(x, out, phases)\n"
+    "        more = rows // 50\n"
+    "        launch_tiles(x[:, :more], torch.empty_like(out), _tiles(outer, more, inner))\n",
 )
 
 

@@ -180,8 +180,8 @@ def test_what_has_no_time_left_is_not_begun(run, tmp_path):
 def test_a_plan_and_a_summary_to_read(evidence):
     parts = evidence.chosen(["audit", "inspect"], only_first=True)
     text = evidence.plan_text(parts).splitlines()
-    assert text[0] == "inspect (60 s, with others)"
-    assert text[-1] == "80 s in all"
+    assert text[0] == "inspect (30 s, with others)"
+    assert text[-1] == "45 s in all"
     assert evidence.chosen(["repeat"], only_first=True) == []  # it has no cheap command
     assert evidence.summary_text([evidence.Ran(parts[1], 0, 17.4)]).splitlines()[1].split()[:3] == [
         "audit",
