@@ -63,7 +63,8 @@ def history_figure(board: Board, steps: tuple[Step, ...]) -> Figure | None:
         layout=layout(
             320,
             showlegend=len(traces) > 1,
-            xaxis=axis("when (UTC)", type="date"),
+            # Room for words at the side would change how many ticks there are, and these the room.
+            xaxis=axis("when (UTC)", type="date", automargin="height"),
             yaxis=axis("fraction of peak", rangemode="tozero"),
         ),
         table=Table(
