@@ -31,6 +31,8 @@ from suite.worker.state import Entry
 
 PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")
 MOST_KEPT_BYTES = 64 << 20  # check workloads and edge cases are far smaller, bench workloads larger
+UNSETTLED = 0.1
+"""Standard deviation of what is added to parameters that are all one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +229,10 @@ class Truth:
             torch.manual_seed(secrets.randbits(63))
             with torch.device(self._device):
                 model: torch.nn.Module = self._reference.Model(*case.init_inputs)
-            if isinstance(model, torch.nn.Module) and not self._training:
-                model.eval()
+            if isinstance(model, torch.nn.Module):
+                _unsettle(model)
+                if not self._training:
+                    model.eval()
             self._built = key, model
         return self._built[1]
 
@@ -257,6 +261,15 @@ class Truth:
     def _on_device(self, exchange: Exchange):  # type: ignore[no-untyped-def]  # noqa: ANN202
         with exchange.allocating_inputs(), torch.device(self._device):
             yield
+
+
+def _unsettle(model: torch.nn.Module) -> None:
+    """Move parameters that a constructor sets to one number: weights of 1 and biases of 0 can be ignored."""
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and parameter.numel():
+            constant = bool((parameter == parameter.flatten()[0]).all())
+            if constant:
+                parameter.add_(torch.randn_like(parameter), alpha=UNSETTLED)
 
 
 def _private(made: list[torch.Tensor], shared: list[torch.Tensor]) -> list[torch.Tensor] | None:

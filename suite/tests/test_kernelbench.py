@@ -342,6 +342,14 @@ def test_dropout_is_judged_in_the_mode_of_eval(tmp_path: Path) -> None:
             "its outputs depend on the calls before",
         ),
         ({"forward": "return x * 2", "inputs": "3.5"}, "input 0 of get_inputs is float; "),
+        (
+            {"forward": "return x * 2", "inputs": "torch.rand(n, m, generator=torch.manual_seed(0))"},
+            "get_inputs gives the same inputs on every call, whatever the seed: ",
+        ),
+        (
+            {"forward": "return x * 2", "inputs": "torch.ones(n, m)"},
+            "get_inputs gives the same inputs on every call, whatever the seed: ",
+        ),
         ({"forward": "return {'y': x}"}, "Model.forward returns dict; "),
         ({"forward": "return x[x > 0.5]"}, "its forward cannot be followed without data: "),
         ({"forward": "return x.double()"}, "an output is float64, "),
@@ -356,6 +364,22 @@ def test_what_cannot_be_judged_is_refused_with_the_reason(
     with pytest.raises(UnfitFileError) as refused:
         derived(tmp_path, **parts)
     assert str(refused.value).startswith(reason)
+
+
+def test_parameters_that_are_one_number_as_constructed_are_moved() -> None:
+    """A LayerNorm that leaves its weights of 1 and biases of 0 out would be right."""
+    import torch
+
+    from suite.judge.truth import _unsettle
+
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LayerNorm(4096))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        _unsettle(model)
+    moved = {name: value - before[name] for name, value in model.state_dict().items()}
+    assert (moved["0.weight"].abs().max(), moved["0.bias"].abs().max()) == (0, 0)
+    for name in ("1.weight", "1.bias"):
+        assert 0.09 < moved[name].std() < 0.11
 
 
 def test_zeros_that_kernelbench_takes_are_named(tmp_path: Path) -> None:

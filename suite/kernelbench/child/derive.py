@@ -64,6 +64,7 @@ class _Derivation:
         ranges = self._shrinking.ranges(small, smallest)
         self._say("running it on the CPU at small sizes")
         self._require_one_answer(small)
+        self._require_fresh_inputs(small)
         smallest = self._usable(smallest, small)
         at_seed, at_small = self._followed(seed), self._followed(small)
         distributions = self._distributions(small)
@@ -161,6 +162,22 @@ class _Derivation:
         self._remark(
             f"As constructed, {reason}. Judged in the mode of eval(), to which solutions are set too."
         )
+
+    def _require_fresh_inputs(self, sizes: Sizes) -> None:
+        """Another seed, other inputs: else a call could be answered from the one before.
+
+        Raises:
+            UnfitFileError: all inputs are the same.
+        """
+        with seeded(1):
+            first = self._subject.inputs(sizes)
+        with seeded(2):
+            second = self._subject.inputs(sizes)
+        if alike(first, second):
+            raise UnfitFileError(
+                "get_inputs gives the same inputs on every call, whatever the seed: draw them with torch's "
+                "generators, and leave seeds (torch.manual_seed, a numpy generator) to the suite"
+            )
 
     def _no_single_answer(self, sizes: Sizes) -> str | None:
         subject = self._subject
