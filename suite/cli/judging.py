@@ -123,8 +123,9 @@ def judge(
     confinement, why = choose(options.sandbox, options.device)
     if confinement == NONE:
         note(f"sandbox: none ({why}); solutions run as plain processes of your user")
-    # A third of a second that the table of samples needs, while this process waits for the judge.
-    threading.Thread(target=importlib.import_module, args=("numpy",), daemon=True).start()
+    if options.device == "cuda":
+        # A third of a second that the table of samples needs, while this process waits for the judge.
+        threading.Thread(target=importlib.import_module, args=("numpy",), daemon=True).start()
     unsaved: dict[str, str] = {}
     kept = 0
     with contextlib.ExitStack() as stack:

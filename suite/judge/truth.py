@@ -31,8 +31,8 @@ from suite.worker.state import Entry
 
 PARTS = ("TOLERANCE", "get_init_inputs", "get_inputs", "edge_cases", "bytes_moved", "flops")
 MOST_KEPT_BYTES = 64 << 20  # check workloads and edge cases are far smaller, bench workloads larger
-UNSETTLED = 0.1
-"""Standard deviation of what is added to parameters that are all one number."""
+UNSETTLED = 0.25
+"""How far parameters that are all one number are moved, as a part of it; from zero, by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +264,17 @@ class Truth:
 
 
 def _unsettle(model: torch.nn.Module) -> None:
-    """Move parameters that a constructor sets to one number: weights of 1 and biases of 0 can be ignored."""
+    """Move parameters that a constructor sets to one number: weights of 1 and biases of 0 can be ignored.
+
+    A number keeps its sign and size: a small one may stand below a root or in a denominator.
+    """
     for parameter in model.parameters():
-        if parameter.is_floating_point() and parameter.numel():
-            constant = bool((parameter == parameter.flatten()[0]).all())
-            if constant:
-                parameter.add_(torch.randn_like(parameter), alpha=UNSETTLED)
+        if not parameter.is_floating_point() or not parameter.numel():
+            continue
+        settled = parameter.flatten()[0].clone()
+        if (parameter == settled).all():
+            most = UNSETTLED * (settled.abs() if settled else torch.ones_like(settled))
+            parameter.add_(most * torch.empty_like(parameter).uniform_(-1, 1))
 
 
 def _private(made: list[torch.Tensor], shared: list[torch.Tensor]) -> list[torch.Tensor] | None:

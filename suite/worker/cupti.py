@@ -26,6 +26,10 @@ _ALIGNMENT = 8
 _FORCED = 1  # also buffers that are not full
 
 
+# Looked up before a solution is loaded, which could put others in their place.
+_demangle = torch._C._demangle
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """One run of a kernel, copy or fill on the card, in nanoseconds of the card's clock."""
@@ -66,7 +70,7 @@ def activity_at(address: int) -> Activity:
     kind = ctypes.c_uint32.from_address(address).value
     if kind == CONCURRENT_KERNEL:
         kernel = KernelRecord.from_address(address)
-        name = torch._C._demangle((kernel.name or b"").decode(errors="replace"))
+        name = _demangle((kernel.name or b"").decode(errors="replace"))
         return Activity(name, kernel.start_ns, kernel.end_ns)
     transfer = TransferRecord.from_address(address)
     name = "Memset" if kind == MEMSET else _COPIES.get(transfer.way, "Memcpy")
@@ -80,8 +84,7 @@ def _library() -> ctypes.CDLL | None:
     return None if path is None else ctypes.CDLL(path)
 
 
-# Looked up before a solution is loaded, which could put another one in its place.
-_cupti = _library()
+_cupti = _library()  # before a solution is loaded, as above
 _REQUESTED = ctypes.CFUNCTYPE(
     None, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)
 )
