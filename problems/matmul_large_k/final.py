@@ -1,31 +1,39 @@
-"""Stage 3: memory access and micro-tuning.
+"""Stage 3: memory access and micro-tuning, with the accuracy of rounded TF32.
 
-What changed:
+What changed from the block stage:
 
-1. A `for` loop instead of `while`: Triton fetches the next three tiles into shared memory (4 stages)
-   while the tensor cores work on this one.
+1. A `for` loop instead of `while`: Triton fetches the next tiles into shared memory while the tensor cores
+   work on this one.
 2. The product is turned around where B is row by row in memory: C^T = B^T A^T. On sm_90 a TF32 operand in
-   shared memory must lie along K. A does; B does not, and would be turned 4 bytes at a time. As the
-   *first* operand it can also come from registers, where its order in shared memory is free.
-3. To make Triton take that path, the first operand is rounded to TF32 in registers (an elementwise step
-   between load and dot). All copies become 16 bytes wide, and the error falls from 8.0e-4 to 4.8e-4,
-   because the tensor cores truncate what they are given and rounding removes most of that operand's
-   share.
-4. A tile is a moving scalar pointer and fixed 32-bit offsets. Tiles of 64-bit pointers took 128 registers
+   shared memory must lie along K. A does; B does not, and would be turned 4 bytes at a time. As the *first*
+   operand it can also come from registers, where its order in shared memory is free.
+3. Both operands are rounded to TF32, where the tensor cores by themselves drop the last 13 bits. X is rounded
+   between shared memory and the tensor cores. Y has to go back to shared memory, which costs two barriers and
+   a wait; one such exchange serves two dots (`parts`), and between them no warpgroup waits for another, so
+   that one reads X while another multiplies. 16 warps halve what each does in series.
+4. Where the tensor cores bind, or Y has to be turned, there is no time for that exchange, and Y is truncated.
+5. A tile is a moving scalar pointer and fixed 32-bit offsets. Tiles of 64-bit pointers took 128 registers
    and spilled.
-5. Tiles of 128 x 256 read 1.6 GB through L2; the 128 x 64 of the block stage read 3.2 GB. `pick_config`
-   takes, for each shape and card, the tile that reads least.
+6. `pick_config` takes, for each shape and card, the tile that copies least. Up to 16 columns beyond a full
+   tile ride along with it: a second, narrow product of the same X. 255 x 257 is two tiles of 128 x 272.
+7. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
 
-Predicted: if L2 delivers about 5.5 TB/s, 1.6 GB take 0.29 ms, more than the 0.224 ms of memory; 0.30 ms
-with the combine.
-Measured: 0.262 ms (H200, seed workload), 4.8 times faster than the block stage, 85 % of the speed of
-light; cuBLAS takes 0.361 ms in TF32 and 1.303 ms in float32. The combine kernel is 0.007 ms of it.
+Error: 2.9e-4 with both operands rounded, no more than cuBLAS (2.95e-4): `seed`, `long_k`, `transposed_b`,
+`skinny`, `odd`, `almost_power_of_two`. 4.8e-4 with X alone rounded: `wide`, `short_k`, `transposed_a`,
+`transposed_both`. The bound is 1.5e-3; with both truncated, as in the block stage, it is 8.0e-4.
 
-Still open: rows that start off a 16-byte boundary. With both operands so (255 x 524287 x 257) every copy
-is 4 bytes, addresses fill the registers, and it takes 0.91 ms against 0.75 ms of cuBLAS TF32.
+Predicted for the seed workload: 0.26 to 0.29 ms, of which memory takes 0.224; 0.139 of the tensor cores and
+the exchanges of Y overlap in part.
+Measured: 0.300 ms with an error of 2.93e-4 (H200, while tuning); cuBLAS takes 0.360 ms in TF32 and errs by
+2.95e-4. With one exchange for each dot it was 0.309 ms, with 8 warps 0.315. `almost_power_of_two`, 0.911 ms
+in copies of 4 bytes before, took 0.678 with 128 x 272.
+
+Not done: rounding Y wherever it lies. An odd K leaves the rows of A off 16-byte boundaries, and their copies
+of 4 bytes take two to three times as long as those of `seed`.
 """
 
 # author: tritonpeak
+# idea: both operands rounded to TF32 where memory leaves the time
 
 from typing import NamedTuple
 
@@ -36,7 +44,10 @@ from torch import nn
 
 
 class Config(NamedTuple):
-    """Tile and pipeline of one launch; `rows` and `columns` are those of X and Y."""
+    """Tile and pipeline of one launch; `rows` and `columns` are those of X and Y.
+
+    A step of the pipeline has `parts` tiles of `inner` elements of K, whose Y is rounded if `rounds_y`.
+    """
 
     rows: int
     columns: int
@@ -44,34 +55,49 @@ class Config(NamedTuple):
     num_warps: int
     num_stages: int
     per_multiprocessor: int
+    parts: int = 1
+    rounds_y: bool = True
 
 
-# For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that read as much, the first.
-LARGE_SHARED = (
-    Config(128, 128, 32, 4, 3, 2),
-    Config(128, 256, 32, 8, 4, 1),
-    Config(256, 128, 32, 8, 4, 1),
-    Config(256, 16, 32, 4, 6, 1),
+# For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that cost as much, the first.
+ROUNDED = (Config(256, 128, 32, 16, 3, 1, parts=2), Config(256, 16, 32, 4, 6, 1))
+TRUNCATED = (
+    Config(128, 128, 32, 4, 3, 2, rounds_y=False),
+    Config(128, 256, 32, 8, 4, 1, rounds_y=False),
+    Config(256, 128, 32, 8, 4, 1, rounds_y=False),
+    Config(256, 16, 32, 4, 6, 1, rounds_y=False),
 )
-# With both operands in copies of 4 bytes, the addresses of larger tiles no longer fit the registers.
-NARROW = (Config(128, 128, 32, 8, 3, 2), Config(128, 16, 32, 4, 6, 1))
+# For copies of 4 bytes, whose addresses fill the registers.
+NARROW = (Config(128, 256, 16, 8, 4, 1), Config(256, 16, 32, 8, 3, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
+TAIL = 16
+# Elements of C of a program that adds partial results, and how many of these it loads at a time.
+COMBINED = 64
+COMBINED_SPLITS = 16
+# Of P * Q / (P + Q), multiplications for each element that is read. On an H200 the tensor cores need 0.6 of
+# the time of the memory at 128; at 174 it is 0.84, and the time for rounding Y is no longer hidden.
+MOST_ROUNDED = 150
 
 
 @triton.jit
-def round_to_tf32(x):
-    # To nearest, where the tensor cores by themselves drop the last 13 bits. A NaN is left alone: adding to
-    # the bits of 0x7fffffff would carry into the sign.
-    bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
-    return tl.where(x == x, bits.to(tl.float32, bitcast=True), x)
+def round_to_tf32(x, HARDWARE: tl.constexpr):
+    # To nearest, where the tensor cores by themselves drop the last 13 bits.
+    if HARDWARE:  # sm_90: one instruction
+        return tl.inline_asm_elementwise(
+            "cvt.rn.tf32.f32 $0, $1;", "=r,r", [x], dtype=tl.float32, is_pure=True, pack=1
+        )
+    # Half of the last bit that is kept, with the sign of x; no NaN or infinity becomes anything else.
+    power = (x.to(tl.int32, bitcast=True) & -0x800000).to(tl.float32, bitcast=True)
+    bits = (x + power * 0.00048828125).to(tl.int32, bitcast=True) & -0x2000
+    return bits.to(tl.float32, bitcast=True)
 
 
 @triton.jit
 def clamp(index, size_units, UNIT: tl.constexpr, BLOCK: tl.constexpr):
-    # Past the end, the last UNIT elements again: loads need no mask, and what the extra columns compute is
-    # never stored. The hints keep what Triton knew before: units stay whole, and neighbouring threads still
+    # Past the end, the last UNIT elements again: loads need no mask, and what the extra rows and columns give
+    # is never read. The hints keep what Triton knew before: units stay whole, and neighbouring threads still
     # read neighbouring elements. With a UNIT of 1 the alignment is given up.
     if UNIT == 1:  # a hint sits on an operation, and `* 1` would be folded away together with its hint
         clamped = tl.minimum(index, size_units - 1)
@@ -94,6 +120,7 @@ def partial_kernel(
     stride_yq_units,
     stride_p,
     stride_q,
+    split_size,
     k_per_split,
     UNIT_P: tl.constexpr,
     UNIT_Q: tl.constexpr,
@@ -106,10 +133,13 @@ def partial_kernel(
     BLOCK_P: tl.constexpr,
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
+    TAIL: tl.constexpr,
+    PARTS: tl.constexpr,
+    ROUND_Y: tl.constexpr,
+    HARDWARE: tl.constexpr,
 ):
     # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
     # it that rows start on 16 bytes whenever they do, and the copies become four elements wide.
-    P, Q = P_UNITS * UNIT_P, Q_UNITS * UNIT_Q
     stride_xp, stride_xk = stride_xp_units * UNIT_XP, stride_xk_units * UNIT_XK
     stride_yk, stride_yq = stride_yk_units * UNIT_YK, stride_yq_units * UNIT_YQ
 
@@ -121,46 +151,67 @@ def partial_kernel(
     count = tl.minimum(K - first, k_per_split).to(tl.int32)
 
     # A tile is a scalar pointer that moves and offsets that do not: half the registers of a tile of pointers.
-    # Rows of X are masked and columns of Y clamped: of the four ways to treat the edge, the fastest measured.
-    p = rows.to(X_OFFSET)[:, None]
+    p = clamp(rows, P_UNITS, UNIT_P, BLOCK_P).to(X_OFFSET)[:, None]
     q = clamp(columns, Q_UNITS, UNIT_Q, BLOCK_Q).to(Y_OFFSET)[None, :]
-    row_mask = rows[:, None] < P
-    column_mask = columns[None, :] < Q
     x_offsets = p * stride_xp + inner.to(X_OFFSET)[None, :] * stride_xk  # [BLOCK_P, BLOCK_K]
     y_offsets = inner.to(Y_OFFSET)[:, None] * stride_yk + q * stride_yq  # [BLOCK_K, BLOCK_Q]
     x_tile = x_ptr + first * stride_xk
     y_tile = y_ptr + first * stride_yk
-
     accumulator = tl.zeros((BLOCK_P, BLOCK_Q), dtype=tl.float32)
-    steps = count // BLOCK_K
+    if TAIL > 0:
+        tail_columns = BLOCK_Q + tl.arange(0, TAIL)
+        tail_q = clamp(tail_columns, Q_UNITS, UNIT_Q, TAIL).to(Y_OFFSET)[None, :]
+        tail_offsets = inner.to(Y_OFFSET)[:, None] * stride_yk + tail_q * stride_yq  # [BLOCK_K, TAIL]
+        tail_accumulator = tl.zeros((BLOCK_P, TAIL), dtype=tl.float32)
+
+    # The Y of all parts is stored to shared memory before the first dot. Between the dots stands no barrier.
+    steps = count // (PARTS * BLOCK_K)
     for _ in range(steps):
-        x = tl.load(x_tile + x_offsets, mask=row_mask, other=0.0)
-        y = tl.load(y_tile + y_offsets)
-        accumulator = tl.dot(round_to_tf32(x), y, accumulator)
+        ys = ()
+        for part in tl.static_range(PARTS):
+            y = tl.load(y_tile + part * BLOCK_K * stride_yk + y_offsets)
+            ys = ys + (round_to_tf32(y, HARDWARE) if ROUND_Y else y,)  # noqa: RUF005 - Triton has no `*ys`
+        for part in tl.static_range(PARTS):
+            x = round_to_tf32(tl.load(x_tile + part * BLOCK_K * stride_xk + x_offsets), HARDWARE)
+            accumulator = tl.dot(x, ys[part], accumulator)
+            if TAIL > 0:
+                tail = tl.load(y_tile + part * BLOCK_K * stride_yk + tail_offsets)
+                tail_accumulator = tl.dot(x, round_to_tf32(tail, HARDWARE), tail_accumulator)
+        x_tile += PARTS * BLOCK_K * stride_xk
+        y_tile += PARTS * BLOCK_K * stride_yk
+    for start in tl.range(steps * PARTS * BLOCK_K, count, BLOCK_K, num_stages=1):
+        inside = inner < count - start
+        x = round_to_tf32(tl.load(x_tile + x_offsets, mask=inside[None, :], other=0.0), HARDWARE)
+        y = tl.load(y_tile + y_offsets, mask=inside[:, None], other=0.0)
+        accumulator = tl.dot(x, round_to_tf32(y, HARDWARE) if ROUND_Y else y, accumulator)
+        if TAIL > 0:
+            tail = tl.load(y_tile + tail_offsets, mask=inside[:, None], other=0.0)
+            tail_accumulator = tl.dot(x, round_to_tf32(tail, HARDWARE), tail_accumulator)
         x_tile += BLOCK_K * stride_xk
         y_tile += BLOCK_K * stride_yk
-    left = count - steps * BLOCK_K
-    if left > 0:
-        x = tl.load(x_tile + x_offsets, mask=row_mask & (inner[None, :] < left), other=0.0)
-        y = tl.load(y_tile + y_offsets, mask=column_mask & (inner[:, None] < left), other=0.0)
-        accumulator = tl.dot(round_to_tf32(x), y, accumulator)
 
-    rows64, columns64 = rows.to(tl.int64), columns.to(tl.int64)
-    out_ptrs = partial_ptr + split * P * Q + rows64[:, None] * stride_p + columns64[None, :] * stride_q
-    tl.store(out_ptrs, accumulator, mask=row_mask & column_mask)
+    # Partial results are padded to whole tiles: no mask, and 16 bytes a store whatever the shape.
+    out = partial_ptr + split * split_size
+    p, q = rows * stride_p, columns * stride_q
+    tl.store(out + (p[:, None] + q[None, :]), accumulator)
+    if TAIL > 0:
+        tl.store(out + (p[:, None] + (tail_columns * stride_q)[None, :]), tail_accumulator)
 
 
 @triton.jit
-def combine_kernel(partial_ptr, c_ptr, size, splits, BLOCK: tl.constexpr, BLOCK_SPLITS: tl.constexpr):
+def combine_kernel(
+    partial_ptr, c_ptr, size, N, row_size, split_size, splits, BLOCK: tl.constexpr, BLOCK_SPLITS: tl.constexpr
+):
     offsets = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     lanes = tl.arange(0, BLOCK_SPLITS)
-    mask = offsets[None, :] < size
+    mask = offsets < size
+    places = partial_ptr + (offsets // N * row_size + offsets % N)[None, :]
     total = tl.zeros((BLOCK_SPLITS, BLOCK), dtype=tl.float32)
     for start in range(0, splits, BLOCK_SPLITS):
         split = start + lanes[:, None]
-        pointers = partial_ptr + split.to(tl.int64) * size + offsets[None, :]
-        total += tl.load(pointers, mask=mask & (split < splits), other=0.0)
-    tl.store(c_ptr + offsets, tl.sum(total, axis=0), mask=offsets < size)
+        inside = mask[None, :] & (split < splits)
+        total += tl.load(places + split.to(tl.int64) * split_size, mask=inside, other=0.0)
+    tl.store(c_ptr + offsets, tl.sum(total, axis=0), mask=mask)
 
 
 def unit(count: int) -> int:
@@ -184,22 +235,37 @@ def wide(size: int, stride: int, inner_stride: int) -> bool:
     return along_k or (stride == 1 and inner_stride % 4 == 0 and size % 4 == 0)
 
 
-def pick_config(x: torch.Tensor, y: torch.Tensor) -> Config:
-    """The tile that reads least of `x` (P, K) and `y` (K, Q), among those that fit the card."""
+def tail_of(q: int, config: Config) -> int:
+    """How many columns ride along with the only full tile of `q` columns: TAIL, or none."""
+    return TAIL if config.rounds_y and config.columns < q <= config.columns + TAIL else 0
+
+
+def configs_for(x: torch.Tensor, y: torch.Tensor) -> tuple[Config, ...]:
+    """The tiles to choose from for `x` (P, K) and `y` (K, Q)."""
     P, Q = x.shape[0], y.shape[1]
-    large = has_large_shared(x.device)
-    wide_x = wide(P, x.stride(0), x.stride(1))
-    wide_y = wide(Q, y.stride(1), y.stride(0)) and (y.stride(0) == 1 or not large)
-    column_cost = 1 if wide_y else 2  # copies of 4 bytes
+    if not has_large_shared(x.device):
+        return SMALL_SHARED
+    if P * Q > MOST_ROUNDED * (P + Q):
+        return TRUNCATED
+    if not wide(P, x.stride(0), x.stride(1)) or not wide(Q, y.stride(1), y.stride(0)):
+        return NARROW
+    return ROUNDED if y.stride(0) == 1 else TRUNCATED
+
+
+def pick_config(x: torch.Tensor, y: torch.Tensor) -> tuple[int, Config]:
+    """What the best tile for `x` (P, K) and `y` (K, Q) copies for one k, and that tile."""
+    P, Q = x.shape[0], y.shape[1]
+    along_k = y.stride(0) == 1 or not has_large_shared(x.device)
+    row_cost = 1 if wide(P, x.stride(0), x.stride(1)) else 3  # copies of 4 bytes
+    column_cost = 1 if wide(Q, y.stride(1), y.stride(0)) and along_k else 2
 
     def cost(config: Config) -> int:
-        tiles = triton.cdiv(P, config.rows) * triton.cdiv(Q, config.columns)
-        return tiles * (config.rows + column_cost * config.columns)
+        tail = tail_of(Q, config)
+        tiles = triton.cdiv(P, config.rows) * triton.cdiv(Q - tail, config.columns)
+        return tiles * (row_cost * config.rows + column_cost * (config.columns + tail))
 
-    configs = LARGE_SHARED if large else SMALL_SHARED
-    if large and not wide_x and not wide_y:
-        configs = NARROW
-    return min(configs, key=cost)
+    best = min(configs_for(x, y), key=cost)
+    return cost(best), best
 
 
 def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
@@ -207,7 +273,8 @@ def pick_split(k: int, tiles: int, config: Config, device: torch.device) -> int:
     programs = config.per_multiprocessor * torch.cuda.get_device_properties(device).multi_processor_count
     splits = max(1, programs // tiles)
     length = min(max(triton.cdiv(k, splits), MIN_K_PER_SPLIT), MAX_K_PER_SPLIT)
-    return triton.cdiv(length, config.inner) * config.inner
+    step = config.parts * config.inner
+    return triton.cdiv(length, step) * step
 
 
 def access(x: torch.Tensor, y: torch.Tensor, inner: int) -> dict[str, int | tl.dtype]:
@@ -231,27 +298,31 @@ def access(x: torch.Tensor, y: torch.Tensor, inner: int) -> dict[str, int | tl.d
     return units | offsets
 
 
-def launch(x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> None:
-    """Write x @ y into `c`, for `x` (P, K), `y` (K, Q) and a `c` (P, Q) whose storage has no holes."""
+def launch(x: torch.Tensor, y: torch.Tensor, turned: bool, config: Config) -> torch.Tensor:
+    """Partial products of `x` (P, K) and `y` (K, Q), padded to whole tiles; (splits, Q, P) if `turned`."""
     P, K = x.shape
     Q = y.shape[1]
-    config = pick_config(x, y)
-    grid = (triton.cdiv(P, config.rows), triton.cdiv(Q, config.columns))
+    tail = tail_of(Q, config)
+    grid = (triton.cdiv(P, config.rows), triton.cdiv(Q - tail, config.columns))
     k_per_split = pick_split(K, grid[0] * grid[1], config, x.device)
     splits = triton.cdiv(K, k_per_split)
-    partial = c if splits == 1 else torch.empty((splits, c.numel()), device=c.device, dtype=torch.float32)
+    padded_p, padded_q = grid[0] * config.rows, grid[1] * config.columns + tail
+    shape = (splits, padded_q, padded_p) if turned else (splits, padded_p, padded_q)
+    partial = torch.empty(shape, device=x.device, dtype=torch.float32)
+    out_strides = (1, padded_p) if turned else (padded_q, 1)
     known = access(x, y, config.inner)
     x_units = (x.stride(0) // known["UNIT_XP"], x.stride(1) // known["UNIT_XK"])
     y_units = (y.stride(0) // known["UNIT_YK"], y.stride(1) // known["UNIT_YQ"])
     sizes = (P // known["UNIT_P"], Q // known["UNIT_Q"], K)
-    tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner}
+    tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner, "TAIL": tail}
+    large = has_large_shared(x.device)
+    how = {"PARTS": config.parts, "ROUND_Y": config.rounds_y, "HARDWARE": large}
     pipeline = {"num_warps": config.num_warps, "num_stages": config.num_stages}
+    lengths = (padded_p * padded_q, k_per_split)
     partial_kernel[(*grid, splits)](
-        x, y, partial, *sizes, *x_units, *y_units, *c.stride(), k_per_split, **known, **tile, **pipeline
+        x, y, partial, *sizes, *x_units, *y_units, *out_strides, *lengths, **known, **tile, **how, **pipeline
     )
-    if splits > 1:
-        size = c.numel()
-        combine_kernel[(triton.cdiv(size, 128),)](partial, c, size, splits, BLOCK=128, BLOCK_SPLITS=8)
+    return partial
 
 
 def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -264,11 +335,15 @@ def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     N = b.shape[1]
     if M == 0 or N == 0 or K == 0:
         return torch.zeros((M, N), device=a.device, dtype=torch.float32)
+    cost, config = pick_config(a, b)
+    turned_cost, turned_config = pick_config(b.t(), a.t())
+    turned = turned_cost < cost
+    partial = launch(b.t(), a.t(), turned, turned_config) if turned else launch(a, b, turned, config)
+    splits, rows, row_size = partial.shape
     c = torch.empty((M, N), device=a.device, dtype=torch.float32)
-    if b.stride(0) == 1:
-        launch(a, b, c)
-    else:
-        launch(b.t(), a.t(), c.t())
+    sizes = (c.numel(), N, row_size, rows * row_size, splits)
+    combined = {"BLOCK": COMBINED, "BLOCK_SPLITS": COMBINED_SPLITS}
+    combine_kernel[(triton.cdiv(c.numel(), COMBINED),)](partial, c, *sizes, **combined)
     return c
 
 

@@ -53,20 +53,20 @@ def has_ncu() -> bool:
 def ncu_command(directory: Path, metrics: Sequence[str], *, whole: bool = False) -> list[str]:
     """The start of a command that runs a worker under Nsight Compute.
 
-    Clocks are left alone; caches are flushed before each pass, as our own clock does. A confined profiler can
-    write to the table, but not make it.
+    Clocks are left alone. A confined profiler can write to the table, but not make it.
 
     Args:
         directory: the worker's.
         metrics: by their names.
-        whole: profile every kernel of the process, whatever it asks for, and not only what it brackets.
+        whole: profile every kernel of the process, whatever it asks for, and not only what it brackets. The
+            process makes the caches cold itself; else ncu does before each pass of each kernel.
     """
     (directory / NCU_TABLE).touch()
     return [
         "ncu",
         "--disable-profiler-start-stop" if whole else "--profile-from-start=off",
         "--clock-control=none",
-        "--cache-control=all",
+        f"--cache-control={'none' if whole else 'all'}",
         f"--metrics={','.join(metrics)}",
         "--csv",
         "--page=raw",

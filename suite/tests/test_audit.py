@@ -20,10 +20,10 @@ def table(path: Path, launches: list[tuple[str, str]], units: str = UNITS) -> Pa
 
 
 def call(*launches: tuple[str, str]) -> list[tuple[str, str]]:
-    return [(SPIN, "900"), *launches, (SPIN, "900")]
+    return [(SPIN, "900"), ("reduce_kernel", "60000"), (SPIN, "900"), *launches, (SPIN, "900")]
 
 
-def test_the_kernels_of_each_call_are_added_up(tmp_path: Path) -> None:
+def test_the_kernels_of_each_call_are_added_up_without_the_flush(tmp_path: Path) -> None:
     path = table(
         tmp_path / "t.csv",
         [("autotune", "9,000,000"), *call(("a", "1,000,000"), ("b", "500,000")), *call(("a", "2,000,000"))],
@@ -50,7 +50,7 @@ def test_markers_of_a_solution_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnfitError) as refused:
         read_ncu(table(tmp_path / "t.csv", launches), 2)
     assert refused.value.status is Status.REJECTED
-    assert refused.value.reason == "rule 'one clock': the profiler saw 5 markers, not 4"
+    assert refused.value.reason == "rule 'one clock': the profiler saw 7 markers, not 6"
 
 
 def test_a_card_whose_counters_nobody_may_read_gives_no_table(tmp_path: Path) -> None:
@@ -68,6 +68,7 @@ def test_the_profiler_finds_its_table_and_no_range_is_left_to_the_worker(tmp_pat
     assert (tmp_path / NCU_TABLE).exists()
     assert f"--log-file={tmp_path / 'shared' / 'ncu.csv'}" in words
     assert not any("profile-from-start" in word for word in words)
+    assert "--cache-control=none" in words
 
 
 @pytest.mark.parametrize(("second_ms", "found"), [(1.0, False), (1.049, False), (1.051, True), (0.949, True)])

@@ -62,7 +62,7 @@ class ColdClock:
             call: queues work on the current stream.
             method: "events" or "kernel_timestamps", see `suite.result.Timing`; or what the profiler around
                 this process goes by, and the time given here is 0: "ncu" has markers before and after the
-                call, "ncu_range" asks it to begin and to end.
+                flush and after the call, "ncu_range" asks it to begin and to end.
         """
         if method == "ncu":
             return self._marked(call)
@@ -87,10 +87,13 @@ class ColdClock:
 
     def _prepare(self) -> None:
         self._synchronize()
+        self._make_cold()
+        spin(round(self.cover_ms * CYCLES_PER_MS))
+
+    def _make_cold(self) -> None:
         # What a solution has set aside in the L2 would outlive the flush.
         cuda_ipc.reset_persisting_l2()
         self._flush.sum()
-        spin(round(self.cover_ms * CYCLES_PER_MS))
 
     def _by_events(self, call: Call) -> tuple[Any, float]:
         start, end = self._event(enable_timing=True), self._event(enable_timing=True)
@@ -110,11 +113,14 @@ class ColdClock:
         return outputs, 0.0
 
     def _marked(self, call: Call) -> tuple[Any, float]:
-        """Between two markers: the profiler sees every kernel of this process."""
+        """The flush between two markers, the call up to a third: the profiler sees every kernel."""
+        self._synchronize()
+        spin(1)
+        self._make_cold()
         spin(1)
         outputs = call()
         spin(1)
-        torch.cuda.synchronize()
+        self._synchronize()
         return outputs, 0.0
 
     def _by_kernel_timestamps(self, call: Call) -> tuple[Any, float]:

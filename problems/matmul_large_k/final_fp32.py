@@ -1,4 +1,4 @@
-"""The accuracy of float32 from TF32 tensor cores: the next final stage of its class.
+"""Stage 3 in class fp32: the accuracy of float32 from TF32 tensor cores.
 
 What changed from the block stage, which multiplies truncated TF32:
 
