@@ -11,7 +11,8 @@ What changed from the block stage:
    between shared memory and the tensor cores. Y has to go back to shared memory, which costs two barriers and
    a wait; one such exchange serves two dots (`parts`), and between them no warpgroup waits for another, so
    that one reads X while another multiplies. 16 warps halve what each does in series.
-4. Where the tensor cores bind, or Y has to be turned, there is no time for that exchange, and Y is truncated.
+4. Where the tensor cores bind, or Y has to be turned or copied 4 bytes at a time, there is no time for that
+   exchange, and Y is truncated. Where X is copied so, Y waits for its step in registers and is rounded.
 5. A tile is a moving scalar pointer and fixed 32-bit offsets. Tiles of 64-bit pointers took 128 registers
    and spilled.
 6. `pick_config` takes, for each shape and card, the tile that copies least. Up to 16 columns beyond a full
@@ -19,17 +20,18 @@ What changed from the block stage:
 7. Partial results are padded to whole tiles and stored 16 bytes at a time, whatever the shape of C.
 
 Error: 2.9e-4 with both operands rounded, no more than cuBLAS (2.95e-4): `seed`, `long_k`, `transposed_b`,
-`skinny`, `odd`, `almost_power_of_two`. 4.8e-4 with X alone rounded: `wide`, `short_k`, `transposed_a`,
+`skinny`, `almost_power_of_two`. 4.8e-4 with X alone rounded: `wide`, `short_k`, `odd`, `transposed_a`,
 `transposed_both`. The bound is 1.5e-3; with both truncated, as in the block stage, it is 8.0e-4.
 
 Predicted for the seed workload: 0.26 to 0.29 ms, of which memory takes 0.224; 0.139 of the tensor cores and
 the exchanges of Y overlap in part.
 Measured: 0.300 ms with an error of 2.93e-4 (H200, while tuning); cuBLAS takes 0.360 ms in TF32 and errs by
-2.95e-4. With one exchange for each dot it was 0.309 ms, with 8 warps 0.315. `almost_power_of_two`, 0.911 ms
-in copies of 4 bytes before, took 0.678 with 128 x 272.
+2.95e-4. With one exchange for each dot it was 0.309 ms, with 8 warps 0.315. `almost_power_of_two`, in copies
+of 4 bytes, takes 0.678 to 0.734 ms on two boards with 128 x 272 (cuBLAS: 0.761, 0.765), and 1.41 where Y does
+not wait in registers; `odd` takes 0.424 (cuBLAS 0.590), and 0.554 with its Y rounded.
 
-Not done: rounding Y wherever it lies. An odd K leaves the rows of A off 16-byte boundaries, and their copies
-of 4 bytes take two to three times as long as those of `seed`.
+Not done: rounding Y wherever it lies. An odd K leaves the rows of A off 16-byte boundaries; their copies of 4
+bytes are what the last two spend their time on.
 """
 
 # author: tritonpeak
@@ -46,7 +48,8 @@ from torch import nn
 class Config(NamedTuple):
     """Tile and pipeline of one launch; `rows` and `columns` are those of X and Y.
 
-    A step of the pipeline has `parts` tiles of `inner` elements of K, whose Y is rounded if `rounds_y`.
+    A step of the pipeline has `parts` tiles of `inner` elements of K, whose Y is rounded if `rounds_y`, and
+    loaded into registers one step ahead if `y_ahead`; that takes one part.
     """
 
     rows: int
@@ -57,6 +60,7 @@ class Config(NamedTuple):
     per_multiprocessor: int
     parts: int = 1
     rounds_y: bool = True
+    y_ahead: bool = False
 
 
 # For 227 KB of shared memory a block (sm_90), and for 99 KB (sm_89). Of tiles that cost as much, the first.
@@ -67,8 +71,9 @@ TRUNCATED = (
     Config(256, 128, 32, 8, 4, 1, rounds_y=False),
     Config(256, 16, 32, 4, 6, 1, rounds_y=False),
 )
-# For copies of 4 bytes, whose addresses fill the registers.
-NARROW = (Config(128, 256, 16, 8, 4, 1), Config(256, 16, 32, 8, 3, 1))
+# For copies of 4 bytes, whose addresses fill the registers: of X, or of Y alone.
+NARROW_X = (Config(128, 256, 16, 8, 4, 1, y_ahead=True), Config(256, 16, 32, 8, 3, 1))
+NARROW_Y = (Config(128, 256, 32, 8, 4, 1, rounds_y=False), Config(256, 16, 32, 8, 3, 1))
 SMALL_SHARED = (Config(128, 128, 32, 8, 3, 1), Config(128, 16, 32, 4, 3, 2))
 MIN_K_PER_SPLIT = 1024
 MAX_K_PER_SPLIT = 16384
@@ -136,6 +141,7 @@ def partial_kernel(
     TAIL: tl.constexpr,
     PARTS: tl.constexpr,
     ROUND_Y: tl.constexpr,
+    Y_AHEAD: tl.constexpr,
     HARDWARE: tl.constexpr,
 ):
     # Of an argument Triton knows only whether 16 divides it. Counts of 4 elements, multiplied out here, tell
@@ -166,10 +172,18 @@ def partial_kernel(
 
     # The Y of all parts is stored to shared memory before the first dot. Between the dots stands no barrier.
     steps = count // (PARTS * BLOCK_K)
-    for _ in range(steps):
+    if Y_AHEAD:
+        y_next = tl.load(y_tile + y_offsets, mask=inner[:, None] < count, other=0.0)
+        ahead = y_tile + tl.minimum(1, steps - 1) * BLOCK_K * stride_yk
+    for step in range(steps):
         ys = ()
         for part in tl.static_range(PARTS):
-            y = tl.load(y_tile + part * BLOCK_K * stride_yk + y_offsets)
+            if Y_AHEAD:  # the last step loads its own tile once more
+                y = y_next
+                y_next = tl.load(ahead + y_offsets)
+                ahead += tl.where(step + 2 < steps, BLOCK_K, 0) * stride_yk
+            else:
+                y = tl.load(y_tile + part * BLOCK_K * stride_yk + y_offsets)
             ys = ys + (round_to_tf32(y, HARDWARE) if ROUND_Y else y,)  # noqa: RUF005 - Triton has no `*ys`
         for part in tl.static_range(PARTS):
             x = round_to_tf32(tl.load(x_tile + part * BLOCK_K * stride_xk + x_offsets), HARDWARE)
@@ -247,8 +261,10 @@ def configs_for(x: torch.Tensor, y: torch.Tensor) -> tuple[Config, ...]:
         return SMALL_SHARED
     if P * Q > MOST_ROUNDED * (P + Q):
         return TRUNCATED
-    if not wide(P, x.stride(0), x.stride(1)) or not wide(Q, y.stride(1), y.stride(0)):
-        return NARROW
+    if not wide(P, x.stride(0), x.stride(1)):
+        return NARROW_X
+    if not wide(Q, y.stride(1), y.stride(0)):
+        return NARROW_Y
     return ROUNDED if y.stride(0) == 1 else TRUNCATED
 
 
@@ -316,7 +332,7 @@ def launch(x: torch.Tensor, y: torch.Tensor, turned: bool, config: Config) -> to
     sizes = (P // known["UNIT_P"], Q // known["UNIT_Q"], K)
     tile = {"BLOCK_P": config.rows, "BLOCK_Q": config.columns, "BLOCK_K": config.inner, "TAIL": tail}
     large = has_large_shared(x.device)
-    how = {"PARTS": config.parts, "ROUND_Y": config.rounds_y, "HARDWARE": large}
+    how = {"PARTS": config.parts, "ROUND_Y": config.rounds_y, "Y_AHEAD": config.y_ahead, "HARDWARE": large}
     pipeline = {"num_warps": config.num_warps, "num_stages": config.num_stages}
     lengths = (padded_p * padded_q, k_per_split)
     partial_kernel[(*grid, splits)](
