@@ -25,8 +25,8 @@ def ncu_prefix(directory: Path) -> list[str]:
     """The start of the command that runs a worker under Nsight Compute.
 
     One metric needs one pass, so no kernel is replayed. The whole process is profiled: a range that a worker
-    begins and ends is one that a solution can end earlier. The worker makes the caches cold as for a sample
-    of its own clock: a 12 us kernel that came right after the judge's, behind ncu's flush, took 0.8 us longer.
+    begins and ends is one that a solution can end earlier. The worker makes the caches cold, as for a sample
+    of its own clock: ncu's flush takes a kernel of 11 us 0.4 us longer (H200).
     """
     return ncu_command(directory, [TIME], whole=True)
 
@@ -83,8 +83,8 @@ def read_ncu(path: Path, calls: int) -> list[float]:
     """The kernel time of each call, ms, from ncu's CSV with one row a launch.
 
     A call has three marker kernels: the flush of the caches stands between the first two, the call between
-    the last two. What runs after its end, up to the next call, is counted to it: nothing of an honest solution
-    does.
+    the last two. What runs after its end, up to the next call, is counted to it: nothing of an honest
+    solution does.
 
     Raises:
         OSError, KeyError, ValueError: there is no such table, or ncu could not read the card's counters.
