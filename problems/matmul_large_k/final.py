@@ -12,7 +12,7 @@ What changed from the block stage:
    a wait; one such exchange serves two dots (`parts`), and between them no warpgroup waits for another, so
    that one reads X while another multiplies. 16 warps halve what each does in series.
 4. Where the tensor cores bind, or Y has to be turned or copied 4 bytes at a time, there is no time for that
-   exchange, and Y is truncated. Where X is copied so, Y waits for its step in registers and is rounded.
+   exchange, and Y is truncated. Where X is copied so, Y waits in registers for its step, and is rounded there.
 5. A tile is a moving scalar pointer and fixed 32-bit offsets. Tiles of 64-bit pointers took 128 registers
    and spilled.
 6. `pick_config` takes, for each shape and card, the tile that copies least. Up to 16 columns beyond a full

@@ -26,7 +26,7 @@ def ncu_prefix(directory: Path) -> list[str]:
 
     One metric needs one pass, so no kernel is replayed. The whole process is profiled: a range that a worker
     begins and ends is one that a solution can end earlier. The worker makes the caches cold, as for a sample
-    of its own clock: ncu's flush takes a kernel of 11 us 0.4 us longer (H200).
+    of its own clock: behind ncu's flush a kernel of 11 us takes 0.4 us longer (H200).
     """
     return ncu_command(directory, [TIME], whole=True)
 
