@@ -14,7 +14,7 @@ from suite import child
 from suite.kernelbench.source import Source, SourceError
 
 TIMEOUT_S = 300.0
-NEEDED = ("kernelbench/child", "worker")
+NEEDED = ("judge/compare.py", "kernelbench/child", "worker")
 """Of the suite, in the child."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from suite.cli import main
 from suite.evaluation import Evaluated
 from suite.evaluator import Evaluator, divided
 from suite.judge import sandbox
+from suite.judge.authoring.subject import Unshared
+from suite.judge.compare import compare
+from suite.judge.truth import Truth
 from suite.kernelbench import folder as folders
 from suite.kernelbench.child.derive import derive
 from suite.kernelbench.child.trials import alike
@@ -400,6 +404,52 @@ def test_inputs_are_normal_where_an_answer_that_ignores_them_would_pass(tmp_path
     assert "inputs are drawn from the standard normal instead" in found["remarks"][0]
     near = derived(tmp_path, "return x @ y", "torch.randn(n, m), torch.randn(m, n)", arguments="x, y")
     assert "distribution" not in near["workloads"]["seed"]["axes"]
+
+
+@pytest.mark.parametrize(
+    ("forward", "naive"),
+    [
+        ("return torch.softmax(x, 1)", lambda x: x.exp() / x.exp().sum(1, keepdim=True)),
+        ("return nn.functional.softplus(x)", lambda x: (1 + x.exp()).log()),
+        ("return torch.tanh(x)", lambda x: ((-2 * x).exp() - 1) / -((-2 * x).exp() + 1)),
+    ],
+)
+def test_an_exponential_that_overflows_is_wrong_on_large_inputs_alone(
+    tmp_path: Path, forward: str, naive: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    found = derived(tmp_path, forward)
+    assert found["distributions"] == ["given", "normal", "large"]
+    assert found["hidden_distributions"] == ["given", "normal"]
+    (tmp_path / "inputs.py").write_text(folders.inputs_text("task", found))
+    truth = Truth(tmp_path, "cpu")
+    taken = {}
+    for name in truth.distributions:
+        case = truth.fresh_case(
+            "small", {**found["workloads"]["small"]["axes"], "distribution": name}, Unshared()
+        )
+        (x,), (right,) = case.inputs, truth.expected(case).outputs
+        own = compare(truth.outputs(case)[0], right, truth.tolerance)
+        taken[name] = (own.reason, compare(naive(x), right, truth.tolerance).reason is None)
+    assert taken == {"given": (None, True), "normal": (None, True), "large": (None, False)}
+    assert "large" not in {truth.draw_axes(random.Random(n).randint)["distribution"] for n in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        ("return torch.exp(x * y)", "there an output overflows, is no number, or is decided by rounding"),
+        ("return torch.softmax(x @ y.t() / 1024, 1)", "the reference itself would need a bound of "),
+    ],
+)
+def test_large_inputs_that_a_right_answer_fails_on_are_left_out_and_that_is_said(
+    tmp_path: Path, forward: str, why: str
+) -> None:
+    found = derived(tmp_path, forward, "torch.rand(n, m), torch.rand(n, m)", arguments="x, y")
+    assert found["distributions"] == ["given", "normal"]
+    (remark,) = [text for text in found["remarks"] if "times as large" in text]
+    assert remark.startswith(f"Inputs 64 times as large are not tried: {why}")
+    whole = derived(tmp_path, "return torch.argmax(x, 1)")
+    assert (whole["distributions"], whole["tolerance"]) == (["given", "normal"], "exact")
 
 
 def test_inputs_made_on_the_cpu_are_moved_and_that_is_said(tmp_path: Path) -> None:

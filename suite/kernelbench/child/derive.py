@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from suite.kernelbench.child.accuracy import to_tf32, tolerance_of
+from suite.kernelbench.child.accuracy import MARGIN, Rounding, to_tf32, tolerance_of
 from suite.kernelbench.child.shrinking import Shrinking
 from suite.kernelbench.child.subject import Followed, Sizes, Subject, UnfitFileError, seeded
 from suite.kernelbench.child.trials import Trials, alike, described
@@ -23,6 +23,10 @@ CONTEXT_BYTES = 2_000_000_000
 COMPARE_BYTES = 64
 """What a comparison holds for each element of an output."""
 SMALLEST = 2
+TF32_ROOM = 1.2
+"""What the bound of a class leaves above its worst honest computation, at least."""
+AS_EXACT = 1.1
+"""Two draws of one kind need bounds that differ by so much."""
 
 Say = Callable[[str], None]
 
@@ -70,6 +74,7 @@ class _Derivation:
         distributions = self._distributions(small)
         tolerance, source = self._tolerance(checks, distributions, at_seed, at_small)
         distribution = self._distribution_of_seed(small, distributions, tolerance, at_seed, at_small)
+        large = self._large(list(checks.values()), distributions[-1], tolerance)
         workloads = {"seed": {"tier": "bench", "axes": {**seed, **distribution}}}
         workloads |= {
             name: {"tier": "check", "axes": {**axes, **distribution}} for name, axes in checks.items()
@@ -85,7 +90,8 @@ class _Derivation:
             "workloads": workloads,
             "tolerance": tolerance,
             "tolerance_source": source,
-            "distributions": distributions,
+            "distributions": [*distributions, *large],
+            "hidden_distributions": distributions,
             "training": self._subject.training,
             "memory_bytes": {"seed": memory_bytes(at_seed), "full": memory_bytes(full)},
             "work": [(axes, (found.bytes_moved, found.flops)) for axes, found in counted],
@@ -232,6 +238,46 @@ class _Derivation:
             self._remark("Standard normal inputs are not tried: the task is ill-conditioned for them.")
             return ["given"]
         return ["given", "normal"]
+
+    def _large(self, tried: list[Sizes], other: str, tolerance: dict[str, float] | str) -> list[str]:
+        """Large inputs too, if a right answer stays within the bounds that the other distributions gave.
+
+        Whole numbers alone tell nothing more on them: where values saturate they tie.
+        """
+        subject = self._subject
+        with seeded(3):
+            given = subject.inputs(tried[0])
+        with seeded(3):
+            large = subject.inputs(tried[0], "large")
+        if isinstance(tolerance, str) or alike(given, large):
+            return []
+        why = next((why for sizes in tried if (why := self._not_large(sizes, other, tolerance))), None)
+        if why is None:
+            return ["large"]
+        self._remark(
+            f"Inputs {subject.draft.LARGE} times as large are not tried: {why}. A kernel that fails on large "
+            "numbers alone, such as an exponential that overflows, may pass."
+        )
+        return []
+
+    def _not_large(self, sizes: Sizes, other: str, tolerance: dict[str, float]) -> str | None:
+        """Why large inputs are not for this task; None: it keeps well within its bounds, or as `other`."""
+        classes: list[tuple[str, float, Rounding | None]] = [
+            ("the reference itself", next(iter(tolerance.values())) / MARGIN, None)
+        ]
+        if "tf32" in tolerance:
+            classes.append(("an answer in TF32", tolerance["tf32"] / TF32_ROOM, to_tf32))
+        for who, within, rounding in classes:
+            try:
+                need = self._trials.judged(sizes, "large", rounding)
+                if need <= within or need <= AS_EXACT * self._trials.judged(sizes, other, rounding):
+                    continue
+            except Exception as error:
+                return f"there it raises {described(error, self._folder)}"
+            if math.isinf(need):
+                return "there an output overflows, is no number, or is decided by rounding"
+            return f"{who} would need a bound of {need:.1e} there"
+        return None
 
     def _tolerance(
         self, checks: dict[str, Sizes], distributions: list[str], at_seed: Followed, at_small: Followed
