@@ -130,11 +130,11 @@ def _from_json(problem: Problem, path: Path, text: str) -> str:
     source = files[entry_file]
     # Both formats take it for true where it is not given: SOL-ExecBench, docs/solution.md.
     if spec.get("destination_passing_style", True):
-        given = "destination_passing_style" in spec
+        said = "" if "destination_passing_style" in spec else " is not given, which means true"
         raise refused(
-            f"destination_passing_style{'' if given else ' is not given, which means true'}: it writes into "
-            "outputs that its harness allocates; here it returns them: allocate them in the entry point, unless "
-            "it does, and set destination_passing_style to false"
+            f"destination_passing_style{said}: it writes into "
+            "outputs that its harness allocates; here it returns them: allocate them in the entry point, "
+            "unless it does, and set destination_passing_style to false"
         )
     _require_function(path, source, function)
     author = _one_line(values.get("author"))

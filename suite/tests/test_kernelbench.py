@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from suite.judge.authoring.subject import Unshared
 from suite.judge.compare import compare
 from suite.judge.truth import Truth
 from suite.kernelbench import folder as folders
+from suite.kernelbench.child import shrinking
 from suite.kernelbench.child.derive import derive
+from suite.kernelbench.child.subject import Subject, UnfitFileError
 from suite.kernelbench.child.trials import alike
 from suite.kernelbench.folder import Imported, problem_of
 from suite.kernelbench.source import Source, SourceError, read_source
@@ -363,8 +366,6 @@ def test_dropout_is_judged_in_the_mode_of_eval(tmp_path: Path) -> None:
 def test_what_cannot_be_judged_is_refused_with_the_reason(
     tmp_path: Path, parts: dict[str, str], reason: str
 ) -> None:
-    from suite.kernelbench.child.subject import UnfitFileError
-
     with pytest.raises(UnfitFileError) as refused:
         derived(tmp_path, **parts)
     assert str(refused.value).startswith(reason)
@@ -401,9 +402,52 @@ def test_inputs_are_normal_where_an_answer_that_ignores_them_would_pass(tmp_path
         tmp_path, "return x @ y", "torch.rand(2, 600000), torch.rand(600000, 2)", arguments="x, y"
     )
     assert found["workloads"]["seed"]["axes"]["distribution"] == "normal"
-    assert "inputs are drawn from the standard normal instead" in found["remarks"][0]
+    assert "inputs are drawn from the standard normal instead" in found["remarks"][1]
     near = derived(tmp_path, "return x @ y", "torch.randn(n, m), torch.randn(m, n)", arguments="x, y")
     assert "distribution" not in near["workloads"]["seed"]["axes"]
+
+
+@pytest.mark.parametrize(
+    ("loading_s", "names"), [(120.0, ["seed", "small", "odd"]), (0.0, ["seed", "small"])]
+)
+def test_running_a_slow_file_anew_is_not_counted_and_a_search_that_ends_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loading_s: float, names: list[str]
+) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+
+    def run_file(subject: Subject, sizes: dict[str, Any]) -> None:
+        clock.now += 4.0
+
+    monkeypatch.setattr(shrinking, "time", clock)
+    monkeypatch.setattr(Subject, "run_file", run_file)
+    monkeypatch.setattr(shrinking, "BUDGET_S", 3.0)
+    monkeypatch.setattr(shrinking, "LOADING_S", loading_s)
+    found = derived(tmp_path, "return x.sum(1)")
+    assert list(found["workloads"]) == names
+    ends = [text for text in found["remarks"] if text.startswith("Looking for small sizes was ended")]
+    if not loading_s:
+        assert ends == [
+            "Looking for small sizes was ended after 4 s, without odd sizes and hidden workloads. Each size "
+            "that is tried runs the file anew, which takes 4.0 s: move what is slow out of its module level."
+        ]
+    else:
+        assert ends == []
+
+
+def test_sizes_that_cannot_be_shrunk_are_named_with_what_to_do(tmp_path: Path) -> None:
+    hint = (
+        "Make its sizes names at module level (such as `rows = 16384`) that get_inputs and get_init_inputs "
+        "read, and nothing else: such sizes are shrunk for checks, and by --scale"
+    )
+    found = derived(tmp_path, "return x * 2", inputs="torch.rand(640, 96)")
+    assert found["remarks"] == [
+        f"No module-level size can be changed: checks are of {2 * 640 * 96} elements. {hint}."
+    ]
+    with pytest.raises(UnfitFileError) as refused:
+        derived(tmp_path, "return x if x.is_meta else torch.empty(1 << 40)")
+    assert str(refused.value) == (
+        f"this process may take 16 GiB, and a tensor of 4398.0 GB did not fit. {hint}"
+    )
 
 
 @pytest.mark.parametrize(

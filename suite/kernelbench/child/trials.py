@@ -64,8 +64,11 @@ class Trials:
 
     def errors_of_bf16_inputs(self, sizes: Sizes, distribution: str) -> float:
         """The bound that the least of some draws needs when the inputs alone are rounded to bfloat16."""
-        needed = []
+        needed: list[float] = []
+        deadline = time.monotonic() + DRAWS_S
         for seed in range(DRAWS):
+            if needed and time.monotonic() > deadline:
+                break
             model, inputs = self._drawn(seed, sizes, distribution)
             truth = self._subject.run_wide(model, inputs)
             coarse = [to_bf16(x.double()) if x.is_floating_point() else x for x in inputs]
@@ -105,7 +108,10 @@ class Trials:
         """
         with seeded(5):
             model = self._subject.model(sizes, "cpu")
-            draws = [self._subject.run_wide(model, self._subject.inputs(sizes)) for _ in range(DRAWS)]
+            draws: list[list[torch.Tensor]] = []
+            deadline = time.monotonic() + DRAWS_S
+            while len(draws) < 2 or (len(draws) < DRAWS and time.monotonic() < deadline):
+                draws.append(self._subject.run_wide(model, self._subject.inputs(sizes)))
         shares = [_spread(torch.stack(output)) for output in zip(*draws, strict=True)]
         return [share for share in shares if share is not None]
 
