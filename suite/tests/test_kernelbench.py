@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -181,12 +182,30 @@ def test_where_nothing_confines_a_file_that_is_said(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sandbox.shutil, "which", lambda _name: None)
     monkeypatch.setattr(child, "lines", no_lines)
     said: list[str] = []
-    with pytest.raises(SourceError, match=r"the process that ran it was not started$"):
+    with pytest.raises(SourceError, match=r"the process that ran it was not started, while starting$"):
         problem_of(tmp_path, FILES / "problems" / "one_input.py", said.append)
     assert said == [
         "sandbox: none (bubblewrap is not installed (apt-get install bubblewrap)); "
         "it runs as a plain process of your user"
     ]
+
+
+def test_a_file_that_hangs_says_where_and_how_long_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(*_arguments: Any, **_more: Any) -> Any:
+        for text in ("loading", "asking for its inputs"):
+            yield json.dumps({"kind": "step", "text": text}).encode()
+        raise child.ChildError("did not end within 300 s")
+
+    monkeypatch.setattr(child, "lines", hangs)
+    said: list[str] = []
+    with pytest.raises(SourceError) as refused:
+        problem_of(tmp_path, FILES / "problems" / "one_input.py", said.append)
+    assert said[-2:] == ["loading (it has 300 s for this and all that follows)", "asking for its inputs"]
+    assert str(refused.value).endswith(
+        "the process that ran it did not end within 300 s, while asking for its inputs"
+    )
 
 
 def test_a_scale_is_for_files_alone(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,7 @@ class _Derivation:
         self._trials = Trials(subject, folder)
 
     def all(self, scale: float | None) -> dict[str, Any]:
+        self._say("asking for its inputs")
         loading_s = self._look_at_inputs()
         full = self._followed(self._shrinking.seed)
         seed = self._scaled(scale)
