@@ -4,7 +4,7 @@ A problem whose answer depends on its inputs alone declares `CUSTOM_KERNEL = "in
 also takes
 - a submission to GPU MODE: a file with `custom_kernel(data)`, where data is the input, or the tuple of them;
 - a solution of flashinfer-bench or SOL-ExecBench: JSON with its source embedded, whose entry point takes the
-  inputs in order and returns the outputs.
+  inputs in order and returns the outputs (`"destination_passing_style": false`).
 """
 
 from __future__ import annotations
@@ -128,10 +128,13 @@ def _from_json(problem: Problem, path: Path, text: str) -> str:
         raise refused(f"its entry point {function!r} is no function's name")
     _require_equivalence(problem, path, "a function of the inputs")
     source = files[entry_file]
-    if spec.get("destination_passing_style"):
+    # Both formats take it for true where it is not given: SOL-ExecBench, docs/solution.md.
+    if spec.get("destination_passing_style", True):
+        said = "" if "destination_passing_style" in spec else " is not given, which means true"
         raise refused(
-            "destination_passing_style: it writes into outputs that its harness allocates; here it returns "
-            "them: allocate them in the entry point and set destination_passing_style to false"
+            f"destination_passing_style{said}: it writes into "
+            "outputs that its harness allocates; here it returns them: allocate them in the entry point, "
+            "unless it does, and set destination_passing_style to false"
         )
     _require_function(path, source, function)
     author = _one_line(values.get("author"))

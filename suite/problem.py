@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -125,9 +126,22 @@ def find_problem(root: Path, name: str) -> Problem:
     for problem in problems:
         if problem.name == name:
             return problem
+    if os.sep in name and os.path.isdir(name):  # noqa: PTH112 - also takes what no file can be called
+        raise UnknownNameError(_of_folder(name, problems))
     if name and (root / "problems" / name).is_dir():
         raise UnknownNameError(f"problems/{name} has no inputs.py; CONTRIBUTING.md says what a problem holds")
     raise UnknownNameError(f"there is no problem {name!r}{did_you_mean(name, [p.name for p in problems])}")
+
+
+def _of_folder(name: str, problems: list[Problem]) -> str:
+    here = Path(name).resolve()
+    for problem in problems:
+        if problem.folder.resolve() == here:
+            return f"{name} is the folder of a problem, which is called {problem.name!r}"
+    return (
+        f"{name} is a folder, but none of a problem here: name one that `bench list` shows, or FILE.py in "
+        "the format of KernelBench; `bench evaluate --problems 'FOLDER/*.py'` judges solutions of many files"
+    )
 
 
 def _literal(path: Path, name: str) -> dict[str, Any]:

@@ -62,15 +62,27 @@ class Inspection:
 
     @property
     def fits(self) -> bool:
-        """Whether the card takes every launch.
+        """Whether the card takes every launch and has the memory.
 
         A tuned configuration over a limit is no failure while another of its kernel fits: Triton's tuner
         drops it. One that does not compile is.
         """
-        return self.failure is None and all(
-            not report.problems or (report.built is not None and self._has_another(report))
-            for report in self.reports
+        return (
+            self.too_large is None
+            and self.failure is None
+            and all(
+                not report.problems or (report.built is not None and self._has_another(report))
+                for report in self.reports
+            )
         )
+
+    @property
+    def too_large(self) -> str | None:
+        """Why the card cannot hold inputs, state and outputs; None: it can, or nothing is known of them."""
+        if self.work is None or self.work.bytes_moved <= self.gpu.memory_gb * 10**9:
+            return None
+        held_gb = self.work.bytes_moved / 1e9
+        return f"exceeds memory: tensors of {held_gb:.1f} GB, of {self.gpu.memory_gb} GB"
 
     @property
     def n_launches(self) -> int:

@@ -30,7 +30,7 @@ def launches_table(inspection: Inspection) -> Table:
             _grid(report),
             str(_programs(report)),
             *_resources(report),
-            fits_text(report),
+            _fits_text(inspection, report),
             f"{report.occupancy.fraction:.0%}" if report.occupancy else "",
             ", ".join(report.occupancy.limits) if report.occupancy else "",
             f"{report.waves.count:.2f}" if report.waves else "",
@@ -117,7 +117,7 @@ def card_table(inspections: Sequence[Inspection]) -> Table:
                     registers,
                     shared,
                 )
-                rows.append((*row, fraction, limits, fits_text(report)))
+                rows.append((*row, fraction, limits, _fits_text(inspection, report)))
         if not inspection.reports:
             rows.append((inspection.solution, *[""] * 7, inspection.failure or "launches no Triton kernel"))
     return Table(headers, tuple(rows), frozenset(("times", "registers", "shared", "occupancy")))
@@ -133,9 +133,9 @@ def advice(inspection: Inspection) -> list[str]:
     return list(found)
 
 
-def fits_text(report: LaunchReport) -> str:
+def _fits_text(inspection: Inspection, report: LaunchReport) -> str:
     """ "yes", or why the card refuses a launch."""
-    return "; ".join(report.problems) or "yes"
+    return "; ".join([*report.problems, *filter(None, [inspection.too_large])]) or "yes"
 
 
 def _narrow(access: Access, report: LaunchReport) -> str:
@@ -198,7 +198,7 @@ def _roof(roof: Roof | None) -> tuple[str, str, str, str, str]:
 def _fits(inspection: Inspection) -> str:
     if inspection.failure:
         return "unknown"
-    return "yes" if inspection.fits else "no"
+    return "yes" if inspection.fits else inspection.too_large or "no"
 
 
 def _text(value: int | None) -> str:

@@ -11,12 +11,13 @@ from suite.result import Result, Status
 _AXES = re.compile(r"--axes '(\{[^']*\})'")
 
 
-def again(problem: Problem, problem_name: str, name: str, results: list[Result]) -> str | None:
+def again(problem: Problem, asked: str, name: str, results: list[Result]) -> str | None:
     """The command for the first failure of a solution; None where nothing failed, or before any case.
 
     Args:
         problem: what was judged.
-        problem_name: as the user called it, and so is the solution's `name`.
+        asked: the options that mean it, see `suite.cli.problems.said`.
+        name: of the solution, as the user called it.
         results: of one solution.
     """
     reason = next((r.reason or "" for r in results if r.status is not Status.PASSED), "")
@@ -30,4 +31,4 @@ def again(problem: Problem, problem_name: str, name: str, results: list[Result])
         case = f"--workload {place}"
     else:
         return None
-    return f"bench run --problem {shlex.quote(problem_name)} --solution {shlex.quote(name)} {case}"
+    return f"bench run {asked} --solution {shlex.quote(name)} {case}"

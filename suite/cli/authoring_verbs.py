@@ -20,9 +20,10 @@ from suite.cli.console import (
     show_table,
 )
 from suite.cli.judging import DEVICE_OPTION, device_of
+from suite.cli.problems import find_own_problem
 from suite.finding import Finding
 from suite.machine import has_gpu
-from suite.problem import Problem, find_problem, find_problems
+from suite.problem import Problem, find_problems
 from suite.runner import Progress
 from suite.tables import findings_table
 
@@ -62,7 +63,7 @@ def check_problem_verb(
             raise click.UsageError("name a problem, or say --all")
         if device == "cuda" and not has_gpu():
             raise click.UsageError("--device cuda needs an NVIDIA GPU; none answers here")
-        problems = find_problems(root) if everything else [find_problem(root, name) for name in names]
+        problems = find_problems(root) if everything else [find_own_problem(root, name) for name in names]
         refused = 0
         with json_sink(json_path) as sink:
             for problem in problems:

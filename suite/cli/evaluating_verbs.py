@@ -37,7 +37,7 @@ from suite.tables import Table, without_empty
 AT_ONCE = max(1, min(8, (os.cpu_count() or 2) // 2))
 SHOWN = 5
 LONGEST = 200
-"""Letters of a verdict in the progress; the file has all of it."""
+"""Letters of a verdict in the progress, and of a reason in the table; the file has all of it."""
 
 
 @click.command("evaluate", short_help="Judge a folder of solutions of many problems.")
@@ -198,7 +198,17 @@ def _found(root: Path, target: Target, options: RunOptions) -> Problem | str:
 
 
 def _records_table(records: list[Evaluated]) -> Table:
-    headers = ("problem", "solution", "status", "latency ms", "speedup", "surely", "of peak", "wall s")
+    headers = (
+        "problem",
+        "solution",
+        "status",
+        "latency ms",
+        "speedup",
+        "surely",
+        "of peak",
+        "wall s",
+        "reason",
+    )
     rows = []
     for record in records:
         row = record.row
@@ -212,9 +222,10 @@ def _records_table(records: list[Evaluated]) -> Table:
                 f"{row.speedup_ci[0]:.3f}" if row and row.speedup_ci else "",
                 f"{row.fraction_of_peak:.1%}" if row and row.fraction_of_peak else "",
                 f"{record.wall_s:.1f}",
+                shortened(record.reason or "", LONGEST),
             )
         )
-    return without_empty(Table(headers, tuple(rows), frozenset(headers[3:])), keep=headers[:3])
+    return without_empty(Table(headers, tuple(rows), frozenset(headers[3:-1])), keep=headers[:3])
 
 
 def _summary_table(summary: Summary) -> Table:

@@ -30,6 +30,7 @@ from suite.cli.judging import select
 from suite.cli.problems import find_problem
 from suite.gpus import GPUS, RTX_4090, GpuSpec, by_slug
 from suite.judge.sandbox import NONE, choose
+from suite.kernelbench.fit import refusal
 from suite.names import did_you_mean
 from suite.problem import SEED, Problem, UnknownNameError, Workload
 from suite.result import Result, Status
@@ -91,8 +92,8 @@ def inspect_verb(
     """Say what solutions launch and whether a card takes it, without a GPU and without running a kernel.
 
     Follows a solution on tensors that have a size and no data, compiles each launch for the named card and
-    reads the machine code. Exit code 1 when a launch does not fit or does not compile, or when a solution
-    cannot be followed.
+    reads the machine code. Exit code 1 when a launch does not fit or does not compile, when the tensors
+    exceed the card's memory, or when a solution cannot be followed.
 
     \b
     Examples:
@@ -124,6 +125,8 @@ def inspect_verb(
         if json_path != "-":
             click.echo(f"\n{problem.name} on {gpu.name}, workload {workload}")
             show_table(totals_table(done))
+        if why := refusal(problem, workload, gpu.memory_gb, f"An {gpu.name}"):
+            note(f"warning: {why}")
     if not all(inspection.fits for inspection in done):
         sys.exit(EXIT_FAILED)
 
@@ -187,6 +190,8 @@ def show_card_columns(problem: Problem, solutions: Iterable[Solution], results: 
     for inspection in inspections:
         if not inspection.fits:
             note(f"warning: {inspection.solution} would not run there")
+    if inspections and (why := refusal(problem, SEED, RTX_4090.memory_gb, f"An {RTX_4090.name}")):
+        note(f"warning: {why}")
 
 
 def warn_of_workloads(problem: Problem, solution: Solution) -> None:
@@ -207,5 +212,6 @@ def warn_of_workloads(problem: Problem, solution: Solution) -> None:
                 f"warning: nothing is known of {solution.name} on {inspection.workload}: {inspection.failure}"
             )
         elif not inspection.fits:
-            why = next(text for report in inspection.reports for text in report.problems)
+            refusals = (text for report in inspection.reports for text in report.problems)
+            why = inspection.too_large or next(refusals)
             note(f"warning: on {inspection.workload} {solution.name} would not run there: {why}")

@@ -169,6 +169,8 @@ def _not_kept(
 
     Few samples, or a part of the check tier, must not stand in the records as if they were the whole.
     """
+    if not _is_kept_here(root, problem):
+        return "its problem is a file; bench import kernelbench makes it a problem of this checkout"
     if not is_ours(root, problem, solution):
         return f"a file from elsewhere; bench submit adds one that passes to solutions/{problem.name}"
     if options.quick:
@@ -179,9 +181,14 @@ def _not_kept(
 
 def is_ours(root: Path, problem: Problem, solution: Solution) -> bool:
     """Does the file lie where solutions of this checkout do? Measurements of others are not recorded."""
-    if problem.folder.resolve().parent != (root / "problems").resolve():
-        return False  # a file in the format of KernelBench that nobody imported
+    if not _is_kept_here(root, problem):
+        return False
     return solution.path.parent in (problem.folder.resolve(), (root / "solutions" / problem.name).resolve())
+
+
+def _is_kept_here(root: Path, problem: Problem) -> bool:
+    """Is it a folder of this checkout, or a file in the format of KernelBench that nobody imported?"""
+    return problem.folder.resolve().parent == (root / "problems").resolve()
 
 
 def show(root: Path, problem: Problem, results: list[Result], *, samples: bool = False) -> None:

@@ -14,7 +14,6 @@ from suite import ab, store
 from suite.cli.again import again
 from suite.cli.console import (
     EXIT_FAILED,
-    SCALE_KEY,
     checkout,
     json_option,
     json_sink,
@@ -35,7 +34,7 @@ from suite.cli.judging import (
     select,
     show,
 )
-from suite.cli.problems import find_own_problem, find_problem
+from suite.cli.problems import find_own_problem, find_problem, said
 from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.result import Result, Status
 from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
@@ -133,8 +132,8 @@ def run_verb(
         show(root, problem, results, samples=samples)
         if options.device == "cpu":
             show_card_columns(problem, solutions, results)
-        command = again(problem, problem_name, names[0], results) if len(names) == 1 else None
-        if command and SCALE_KEY not in click.get_current_context().meta:
+        command = again(problem, said(problem_name), names[0], results) if len(names) == 1 else None
+        if command:
             note(f"that case alone: {command}")
     exit_unless_all_passed(solutions, results)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +46,12 @@ def find_own_problem(root: Path, name: str) -> Problem:
             f"{name} is no problem of this checkout; `bench import kernelbench {name}` makes it one"
         )
     return folders.find_problem(root, name)
+
+
+def said(name: str) -> str:
+    """The options that mean the same problem once more, as a shell takes them."""
+    scale: Fraction | None = click.get_current_context().meta.get(SCALE_KEY)
+    return f"--problem {shlex.quote(name)}{'' if scale is None else f' --scale {scale}'}"
 
 
 def step_of(path: Path) -> Callable[[str], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import click
@@ -23,7 +24,7 @@ from suite.cli.console import (
 )
 from suite.cli.inspecting_verbs import inspect_all
 from suite.cli.judging import SANDBOX_OPTION, TIMEOUT_OPTION, is_ours, select
-from suite.cli.problems import find_problem
+from suite.cli.problems import find_problem, said
 from suite.cli.recorded import profiles_folder
 from suite.gpus import find_gpu
 from suite.machine import has_gpu
@@ -70,10 +71,10 @@ def profile_verb(
         if not names:
             solutions = [solution for solution in solutions if solution.stage != "reference"]
         if not has_gpu():
-            wanted = "".join(f" --solution {name}" for name in names)
+            wanted = "".join(f" --solution {shlex.quote(name)}" for name in names)
             note(
                 "profile needs an NVIDIA GPU; none answers here. Without one, "
-                f"`bench inspect --problem {problem.name}{wanted}` says what a card would make of the code"
+                f"`bench inspect {said(problem_name)}{wanted}` says what a card would make of the code"
             )
             sys.exit(EXIT_USAGE)
         failed = False

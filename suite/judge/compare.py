@@ -9,6 +9,7 @@ size or its own inputs', never its neighbours'.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -78,13 +79,9 @@ def compare(actual: torch.Tensor, right: RightOutput, tolerance: Tolerance) -> V
         differs = (actual != expected) & ~((actual != actual) & (expected != expected))  # NaN equals NaN
         return Verdict(_first_difference(actual, expected, differs))
     assert isinstance(tolerance, dict)
-    reachable = expected.to(actual.dtype)  # what overflows in the output's dtype is infinite there
-    finite = reachable.isfinite()
-    same_kind = torch.where(
-        finite, actual.isfinite(), (actual == reachable) | (actual.isnan() & reachable.isnan())
-    )
-    if not bool(same_kind.all()):
-        return Verdict(_first_difference(actual, reachable, ~same_kind))
+    reachable, finite, differs = _kinds(actual, expected)
+    if bool(differs.any()):
+        return Verdict(_first_difference(actual, reachable, differs))
     if expected.numel() == 0:
         return Verdict(None, 0.0, next(iter(tolerance)))
     whole, row, element = _worst(actual, right, finite)
@@ -93,6 +90,27 @@ def compare(actual: torch.Tensor, right: RightOutput, tolerance: Tolerance) -> V
         if needed <= bound:
             return Verdict(None, whole.share, precision)
     return Verdict(_reason(actual, expected, (whole, row, element), max(tolerance.values())), whole.share)
+
+
+def least_bound(actual: torch.Tensor, right: RightOutput) -> float:
+    """The least bound with which `compare` takes a float output; inf where no bound does."""
+    _, finite, differs = _kinds(actual, right.values)
+    if bool(differs.any()):
+        return math.inf
+    return max(group.needed for group in _worst(actual, right, finite)) if actual.numel() else 0.0
+
+
+def _kinds(actual: torch.Tensor, expected: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The truth in the output's dtype, where it is finite, and where the output is of another kind.
+
+    What overflows in the output's dtype is infinite there.
+    """
+    reachable = expected.to(actual.dtype)
+    finite = reachable.isfinite()
+    same = torch.where(
+        finite, actual.isfinite(), (actual == reachable) | (actual.isnan() & reachable.isnan())
+    )
+    return reachable, finite, ~same
 
 
 def _worst(actual: torch.Tensor, right: RightOutput, finite: torch.Tensor) -> tuple[_Group, _Group, _Group]:

@@ -61,7 +61,7 @@ def _of(draw: Draw, distribution: str) -> Draw:
 def _hidden(truth: Truth, chance: random.Random) -> Draw:
     axes = truth.draw_axes(chance.randint)
     if truth.distributions:
-        axes |= {"distribution": chance.choice(truth.distributions)}
+        axes = {"distribution": chance.choice(truth.distributions), **axes}  # the problem may have chosen
     return Draw(f"hidden workload, {_again(axes)}", axes, _again(axes), is_hidden=True)
 
 

@@ -134,6 +134,7 @@ def inputs_text(name: str, derived: dict[str, Any]) -> str:
     if derived["ranges"]:
         ranges = {axis: tuple(limits) for axis, limits in derived["ranges"].items()}
         draw_axes = (HERE / "draw_axes.py.txt").read_text(encoding="utf-8")
+        draw_axes = draw_axes.replace("@HIDDEN@", repr(tuple(derived["hidden_distributions"])))
         blanks["DRAW_AXES"] = draw_axes.replace("@RANGES@", _literal(ranges))
     text = (HERE / "inputs.py.txt").read_text(encoding="utf-8")
     for blank, value in blanks.items():

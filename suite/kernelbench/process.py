@@ -14,7 +14,7 @@ from suite import child
 from suite.kernelbench.source import Source, SourceError
 
 TIMEOUT_S = 300.0
-NEEDED = ("kernelbench/child", "worker")
+NEEDED = ("judge/compare.py", "kernelbench/child", "worker")
 """Of the suite, in the child."""
 
 
@@ -33,6 +33,7 @@ def derive(
         SourceError: the file cannot be made a problem.
     """
     request = {"folder": str(folder), "sizes": source.sizes, "scale": scale}
+    step = "starting"
     child.copy_code(folder, NEEDED)
     sandbox, why = child.confinement()
     if sandbox is None:
@@ -43,12 +44,16 @@ def derive(
         ):
             message = json.loads(line)
             if message["kind"] == "step":
-                on_step(message["text"])
+                limit = (
+                    "" if step != "starting" else f" (it has {TIMEOUT_S:g} s for this and all that follows)"
+                )
+                step = message["text"]
+                on_step(step + limit)
             elif message["kind"] == "unfit":
                 raise SourceError(f"{source.path}: {message['reason']}")
             else:
                 derived: dict[str, Any] = message["derived"]
                 return derived
     except child.ChildError as error:
-        raise SourceError(f"{source.path}: the process that ran it {error}") from error
+        raise SourceError(f"{source.path}: the process that ran it {error}, while {step}") from error
     raise SourceError(f"{source.path}: the process that ran it found nothing out")

@@ -85,7 +85,7 @@ def solution_sections(known: Stored, page: SolutionPage) -> tuple[Section, ...]:
     if found is None:
         return profiled
     inspection, triton = found
-    fits = "Every launch fits." if inspection.fits else "The card would refuse a launch."
+    fits = "Every launch fits." if inspection.fits else "The card would refuse it."
     return (
         *profiled,
         Section(

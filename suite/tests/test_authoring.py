@@ -250,7 +250,8 @@ BADS = [
     ),
     bad(
         "needs_more_than_12_gb",
-        r"memory: workload 'seed' needs 28\.99 GB to be judged, of 12 GB",
+        r"memory: workload 'seed' needs 28\.99 GB to be judged, of 12 GB; too much for "
+        r"GeForce RTX 4090 \(24 GB\), GeForce RTX 3090 \(24 GB\), L4 \(24 GB\), A10 \(24 GB\)",
         ('"rows": 500000', '"rows": 5000000'),
     ),
     bad(

@@ -92,6 +92,16 @@ def test_the_verdict_stands_above_the_findings(finds, names, findings, code, ver
     assert outcome.stderr == "judging row_argmin\n"
 
 
+def test_a_file_is_told_how_it_becomes_a_problem(finds):
+    finds(GOOD)
+    outcome = bench_check_problem("level1/52_Argmin.py")
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == (
+        "Error: level1/52_Argmin.py is no problem of this checkout; `bench import kernelbench "
+        "level1/52_Argmin.py` makes it one"
+    )
+
+
 def test_json_lines_alone_on_standard_output(finds):
     finds(GOOD, WRONG)
     outcome = bench_check_problem("row_argmin", "--json", "-")

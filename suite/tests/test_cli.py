@@ -14,8 +14,10 @@ from conftest import copy_tiny
 from suite import cli, store
 from suite.cli import judging, judging_verbs
 from suite.judge_process import JudgeError
+from suite.problem import Problem
 from suite.result import Status, from_json
-from suite.runner import Progress
+from suite.runner import Progress, RunOptions
+from suite.solution import read_solution
 from suite.tests.command import bench
 from suite.tests.fake_results import fake_result
 from suite.tests.wrong_solutions import RIGHT, WRONG
@@ -212,6 +214,26 @@ def test_a_problem_folder_without_inputs_is_named(root):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (
+            "problems/row_argmin/",
+            "problems/row_argmin/ is the folder of a problem, which is called 'row_argmin'",
+        ),
+        (
+            "solutions/row_argmin",
+            "solutions/row_argmin is a folder, but none of a problem here: name one that `bench list` "
+            "shows, or FILE.py in the format of KernelBench; `bench evaluate --problems 'FOLDER/*.py'` "
+            "judges solutions of many files",
+        ),
+    ],
+)
+def test_a_folder_for_a_problem_s_name_is_told_what_is_due(root, name, why):
+    outcome = bench("run", "--problem", name)
+    assert (outcome.exit_code, outcome.stderr.splitlines()[-1]) == (2, f"Error: {why}")
+
+
 def test_a_problem_without_a_reference_is_named(root):
     reference = root / "problems" / "row_argmin" / "reference.py"
     reference.unlink()
@@ -371,6 +393,14 @@ def test_a_file_from_elsewhere_is_judged_and_not_recorded(root, tmp_path_factory
     )
     assert "mine" in outcome.stdout
     assert recorded(root) == ["tests_right"]
+
+
+def test_why_a_file_s_results_are_not_recorded_is_about_the_problem(root, tmp_path):
+    problem = Problem("task", tmp_path / "reports" / "imported" / "task-0" / "problems" / "task")
+    mine = read_solution(RIGHT)
+    assert judging._not_kept(root, problem, mine, fake_result(), RunOptions("cpu")) == (
+        "its problem is a file; bench import kernelbench makes it a problem of this checkout"
+    )
 
 
 def test_a_file_of_the_checkout_is_recorded_by_its_path_too(root):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.judge.compare import MANY, SLACK, RightOutput, Verdict
+from suite.judge.compare import MANY, SLACK, RightOutput, Verdict, least_bound
 from suite.judge.compare import compare as compare_with
 
 CLASSES = {"fp32": 1e-5, "tf32": 1e-2}
@@ -333,3 +333,20 @@ def test_the_error_is_the_relative_frobenius_error(actual, expected):
         distance = math.dist(found.tolist(), wanted.tolist())
         assert verdict.error == pytest.approx(distance / norm, rel=1e-9, abs=1e-12)
     assert (verdict.reason is None) == (verdict.precision is not None)
+
+
+@given(st.lists(finite, min_size=1, max_size=30), st.lists(finite, min_size=1, max_size=30))
+def test_the_least_bound_is_the_one_that_just_admits_an_output(actual, expected):
+    size = min(len(actual), len(expected))
+    found, right = f64(actual[:size]), RightOutput(f64(expected[:size]))
+    least = least_bound(found, right)
+    if math.isfinite(least):
+        assert compare_with(found, right, {"fp32": least}).reason is None
+    if least > 0:
+        assert compare_with(found, right, {"fp32": min(least * (1 - 1e-9), 1e300)}).reason is not None
+
+
+def test_no_bound_admits_what_is_not_finite_alike():
+    assert least_bound(f64([1.0, math.nan]), RightOutput(f64([1.0, 2.0]))) == math.inf
+    assert least_bound(f64([1.0, math.inf]), RightOutput(f64([1.0, math.inf]))) == 0.0
+    assert least_bound(f64([]), RightOutput(f64([]))) == 0.0

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from suite import cli
-from suite.cli import judging
+from suite.cli import judging, judging_verbs
 from suite.cli.console import StatusLine
+from suite.problem import find_problem
 from suite.result import Status, from_json
 from suite.runner import Progress
 from suite.tests.command import bench
@@ -85,6 +86,15 @@ def test_a_failure_tells_how_to_judge_the_case_alone(fail, reason, case):
     last = bench(*RUN).stderr.splitlines()[-1]
     command = f"that case alone: bench run --problem row_argmin --solution tests_right {case}"
     assert last == (command if case else NO_GPU)
+
+
+def test_the_case_of_a_scaled_file_is_asked_for_with_its_scale(fail, monkeypatch):
+    fail("wide: 1 of 2 elements differ")
+    monkeypatch.setattr(judging_verbs, "find_problem", lambda root, _name: find_problem(root, "row_argmin"))
+    outcome = bench("run", "--problem", "my task.py", "--scale", "0.25", "--solution", "tests_right")
+    assert outcome.stderr.splitlines()[-1] == (
+        "that case alone: bench run --problem 'my task.py' --scale 1/4 --solution tests_right --workload wide"
+    )
 
 
 def test_a_run_of_all_solutions_names_no_case(fail):

@@ -145,7 +145,10 @@ def test_evaluate_goes_on_where_it_was(tiny_root: Path, monkeypatch: pytest.Monk
     assert "no solution of flashinfer-bench or SOL-ExecBench" in first.stderr
     assert "33.3%  (1 of 3)" in first.stdout
     # Nothing was timed: no column of latencies. A long reason is not cut off without a sign.
-    assert first.stdout.splitlines()[0].split() == ["problem", "solution", "status", "wall", "s"]
+    assert first.stdout.splitlines()[0].split() == [
+        "problem", "solution", "status", "wall", "s", "reason",
+    ]  # fmt: skip
+    assert "the process was killed by SIGABRT" in " ".join(first.stdout.split())
     assert first.stderr.startswith("no GPU: checking correctness in Triton's interpreter")
     assert any(" ... (0.0 s)" in line for line in first.stderr.splitlines())
     lines = out.read_text().splitlines()

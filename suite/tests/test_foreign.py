@@ -36,7 +36,12 @@ SOURCE = RIGHT.read_text().replace("ModelNew", "Kept").replace("# author:", "# b
 
 
 def solution_json(**changes: Any) -> dict[str, Any]:
-    spec = {"language": "triton", "target_hardware": ["H200"], "entry_point": "main.py::run"}
+    spec = {
+        "language": "triton",
+        "target_hardware": ["H200"],
+        "entry_point": "main.py::run",
+        "destination_passing_style": False,
+    }
     content = SOURCE + "\n\ndef run(x):\n    return Kept(1)(x)\n"
     values = {
         "name": "mine",
@@ -116,6 +121,20 @@ def test_what_cannot_be_mapped_says_why(
     with pytest.raises(SolutionFileError) as refused:
         as_solution(tiny_root, problem, str(path))
     assert str(refused.value).startswith(f"{path}: {reason}")
+
+
+def test_without_a_word_a_solution_writes_into_given_outputs(tiny_root: Path, problem: Problem) -> None:
+    values = solution_json()
+    del values["spec"]["destination_passing_style"]
+    path = tiny_root / "embedded.json"
+    path.write_text(json.dumps(values))
+    with pytest.raises(SolutionFileError) as refused:
+        as_solution(tiny_root, problem, str(path))
+    assert str(refused.value) == (
+        f"{path}: destination_passing_style is not given, which means true: it writes into outputs that its "
+        "harness allocates; here it returns them: allocate them in the entry point, unless it does, and set "
+        "destination_passing_style to false"
+    )
 
 
 def test_json_that_is_nested_without_end_is_refused(tiny_root: Path, problem: Problem) -> None:

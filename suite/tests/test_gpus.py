@@ -2,7 +2,7 @@
 
 import pytest
 
-from suite.gpus import GPUS, RTX_4090, by_slug, find_gpu, slugify
+from suite.gpus import GPUS, RTX_4090, by_slug, find_gpu, slugify, with_less_memory
 
 # slug: fp32, tf32, 16-bit (float32 accumulate), fp8, bandwidth; SMs x flops a clock x clock, by hand.
 EXPECTED = {
@@ -54,6 +54,19 @@ def test_bandwidth_is_bus_width_times_transfers(gpu):
     computed = gpu.memory_bus_bits / 8 * gpu.memory_gt_per_s
     assert computed == pytest.approx(EXPECTED[gpu.slug][-1], abs=0.1)
     assert gpu.peak_gb_per_s == pytest.approx(computed, rel=DATASHEET_ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("need_gb", "slugs"),
+    [
+        (24, []),
+        (24.1, ["rtx-4090", "rtx-3090", "l4", "a10"]),
+        (81, [gpu.slug for gpu in GPUS if gpu.slug not in ("h200", "b200")]),
+        (200, list(EXPECTED)),
+    ],
+)
+def test_cards_that_are_too_small(need_gb, slugs):
+    assert [gpu.slug for gpu in with_less_memory(int(need_gb * 1e9))] == slugs
 
 
 def test_b200_publishes_bandwidth_alone():

@@ -24,6 +24,7 @@ LAYERS = (
         "counters",
         "finding",
         "gpus",
+        "judge.compare",
         "judge.namespace",
         "judge.plan",
         "judge.sandbox",

@@ -59,6 +59,7 @@ FINE = Inspection(
 )
 TOO_LARGE = dataclasses.replace(REPORT, problems=("exceeds shared memory: 131072 of 101376 bytes",))
 UNFIT = dataclasses.replace(FINE, reports=(TOO_LARGE,))
+HUGE = dataclasses.replace(FINE, work=Work(25 * 10**9, 0, (), ("(6250000000,) float32",)))
 LOST = dataclasses.replace(
     FINE, reports=(), order=(), launches=None, failure="cannot be followed without data"
 )
@@ -106,6 +107,8 @@ def test_tables():
     ]
     assert (totals[0]["launches"], totals[0]["intermediates MB"]) == ("3", "2.000")
     assert row(card_table([FINE]))["fits"] == "yes"
+    assert row(card_table([HUGE]))["fits"] == "exceeds memory: tensors of 25.0 GB, of 24 GB"
+    assert dataclasses.replace(HUGE, gpu=by_slug("rtx-5090")).fits
     assert row(card_table([LOST]))["fits"] == "cannot be followed without data"
 
 
@@ -147,6 +150,7 @@ def test_all_fit(answers):
     [
         (UNFIT, "exceeds shared memory: 131072 of 101376 bytes"),
         (LOST, "failed: cannot be followed without data"),
+        (HUGE, "exceeds memory: tensors of 25.0 GB, of 24 GB"),
     ],
 )
 def test_what_does_not_fit_or_cannot_be_followed_is_exit_code_1(answers, inspection, text):
@@ -154,6 +158,21 @@ def test_what_does_not_fit_or_cannot_be_followed_is_exit_code_1(answers, inspect
     outcome = bench_inspect("--problem", "row_argmin", "--solution", "tests_right")
     assert outcome.exit_code == 1
     assert text in outcome.stdout
+
+
+def test_what_judging_takes_is_held_against_the_card(answers, tiny_root):
+    answers(FINE)
+    inputs = tiny_root / "problems" / "row_argmin" / "inputs.py"
+    inputs.write_text(inputs.read_text() + '\nMEMORY_BYTES = {"seed": 30_000_000_000}\n')
+    outcome = bench_inspect("--problem", "row_argmin", "--solution", "tests_right")
+    assert outcome.exit_code == 0
+    assert outcome.stderr.splitlines()[-1] == (
+        "warning: workload 'seed' of row_argmin takes about 30.0 GB to judge: inputs and state, the same in "
+        "float64, and what the reference holds meanwhile. An NVIDIA GeForce RTX 4090 has 24.0 GB; "
+        "--scale 1/2 shrinks its sizes"
+    )
+    larger = bench_inspect("--problem", "row_argmin", "--solution", "tests_right", "--gpu", "h200")
+    assert "to judge" not in larger.stderr
 
 
 def test_json_alone_on_standard_output(answers):

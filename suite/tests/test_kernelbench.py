@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +18,13 @@ from suite.cli import main
 from suite.evaluation import Evaluated
 from suite.evaluator import Evaluator, divided
 from suite.judge import sandbox
+from suite.judge.authoring.subject import Unshared
+from suite.judge.compare import compare
+from suite.judge.truth import Truth
 from suite.kernelbench import folder as folders
+from suite.kernelbench.child import shrinking
 from suite.kernelbench.child.derive import derive
+from suite.kernelbench.child.subject import Subject, UnfitFileError
 from suite.kernelbench.child.trials import alike
 from suite.kernelbench.folder import Imported, problem_of
 from suite.kernelbench.source import Source, SourceError, read_source
@@ -174,12 +182,30 @@ def test_where_nothing_confines_a_file_that_is_said(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sandbox.shutil, "which", lambda _name: None)
     monkeypatch.setattr(child, "lines", no_lines)
     said: list[str] = []
-    with pytest.raises(SourceError, match=r"the process that ran it was not started$"):
+    with pytest.raises(SourceError, match=r"the process that ran it was not started, while starting$"):
         problem_of(tmp_path, FILES / "problems" / "one_input.py", said.append)
     assert said == [
         "sandbox: none (bubblewrap is not installed (apt-get install bubblewrap)); "
         "it runs as a plain process of your user"
     ]
+
+
+def test_a_file_that_hangs_says_where_and_how_long_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(*_arguments: Any, **_more: Any) -> Any:
+        for text in ("loading", "asking for its inputs"):
+            yield json.dumps({"kind": "step", "text": text}).encode()
+        raise child.ChildError("did not end within 300 s")
+
+    monkeypatch.setattr(child, "lines", hangs)
+    said: list[str] = []
+    with pytest.raises(SourceError) as refused:
+        problem_of(tmp_path, FILES / "problems" / "one_input.py", said.append)
+    assert said[-2:] == ["loading (it has 300 s for this and all that follows)", "asking for its inputs"]
+    assert str(refused.value).endswith(
+        "the process that ran it did not end within 300 s, while asking for its inputs"
+    )
 
 
 def test_a_scale_is_for_files_alone(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,8 +385,6 @@ def test_dropout_is_judged_in_the_mode_of_eval(tmp_path: Path) -> None:
 def test_what_cannot_be_judged_is_refused_with_the_reason(
     tmp_path: Path, parts: dict[str, str], reason: str
 ) -> None:
-    from suite.kernelbench.child.subject import UnfitFileError
-
     with pytest.raises(UnfitFileError) as refused:
         derived(tmp_path, **parts)
     assert str(refused.value).startswith(reason)
@@ -397,9 +421,98 @@ def test_inputs_are_normal_where_an_answer_that_ignores_them_would_pass(tmp_path
         tmp_path, "return x @ y", "torch.rand(2, 600000), torch.rand(600000, 2)", arguments="x, y"
     )
     assert found["workloads"]["seed"]["axes"]["distribution"] == "normal"
-    assert "inputs are drawn from the standard normal instead" in found["remarks"][0]
+    assert "inputs are drawn from the standard normal instead" in found["remarks"][1]
     near = derived(tmp_path, "return x @ y", "torch.randn(n, m), torch.randn(m, n)", arguments="x, y")
     assert "distribution" not in near["workloads"]["seed"]["axes"]
+
+
+@pytest.mark.parametrize(
+    ("loading_s", "names"), [(120.0, ["seed", "small", "odd"]), (0.0, ["seed", "small"])]
+)
+def test_running_a_slow_file_anew_is_not_counted_and_a_search_that_ends_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loading_s: float, names: list[str]
+) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+
+    def run_file(subject: Subject, sizes: dict[str, Any]) -> None:
+        clock.now += 4.0
+
+    monkeypatch.setattr(shrinking, "time", clock)
+    monkeypatch.setattr(Subject, "run_file", run_file)
+    monkeypatch.setattr(shrinking, "BUDGET_S", 3.0)
+    monkeypatch.setattr(shrinking, "LOADING_S", loading_s)
+    found = derived(tmp_path, "return x.sum(1)")
+    assert list(found["workloads"]) == names
+    ends = [text for text in found["remarks"] if text.startswith("Looking for small sizes was ended")]
+    if not loading_s:
+        assert ends == [
+            "Looking for small sizes was ended after 4 s, without odd sizes and hidden workloads. Each size "
+            "that is tried runs the file anew, which takes 4.0 s: move what is slow out of its module level."
+        ]
+    else:
+        assert ends == []
+
+
+def test_sizes_that_cannot_be_shrunk_are_named_with_what_to_do(tmp_path: Path) -> None:
+    hint = (
+        "Make its sizes names at module level (such as `rows = 16384`) that get_inputs and get_init_inputs "
+        "read, and nothing else: such sizes are shrunk for checks, and by --scale"
+    )
+    found = derived(tmp_path, "return x * 2", inputs="torch.rand(640, 96)")
+    assert found["remarks"] == [
+        f"No module-level size can be changed: checks are of {2 * 640 * 96} elements. {hint}."
+    ]
+    with pytest.raises(UnfitFileError) as refused:
+        derived(tmp_path, "return x if x.is_meta else torch.empty(1 << 40)")
+    assert str(refused.value) == (
+        f"this process may take 16 GiB, and a tensor of 4398.0 GB did not fit. {hint}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("forward", "naive"),
+    [
+        ("return torch.softmax(x, 1)", lambda x: x.exp() / x.exp().sum(1, keepdim=True)),
+        ("return nn.functional.softplus(x)", lambda x: (1 + x.exp()).log()),
+        ("return torch.tanh(x)", lambda x: ((-2 * x).exp() - 1) / -((-2 * x).exp() + 1)),
+    ],
+)
+def test_an_exponential_that_overflows_is_wrong_on_large_inputs_alone(
+    tmp_path: Path, forward: str, naive: Callable[[torch.Tensor], torch.Tensor]
+) -> None:
+    found = derived(tmp_path, forward)
+    assert found["distributions"] == ["given", "normal", "large"]
+    assert found["hidden_distributions"] == ["given", "normal"]
+    (tmp_path / "inputs.py").write_text(folders.inputs_text("task", found))
+    truth = Truth(tmp_path, "cpu")
+    taken = {}
+    for name in truth.distributions:
+        case = truth.fresh_case(
+            "small", {**found["workloads"]["small"]["axes"], "distribution": name}, Unshared()
+        )
+        (x,), (right,) = case.inputs, truth.expected(case).outputs
+        own = compare(truth.outputs(case)[0], right, truth.tolerance)
+        taken[name] = (own.reason, compare(naive(x), right, truth.tolerance).reason is None)
+    assert taken == {"given": (None, True), "normal": (None, True), "large": (None, False)}
+    assert "large" not in {truth.draw_axes(random.Random(n).randint)["distribution"] for n in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        ("return torch.exp(x * y)", "there an output overflows, is no number, or is decided by rounding"),
+        ("return torch.softmax(x @ y.t() / 1024, 1)", "the reference itself would need a bound of "),
+    ],
+)
+def test_large_inputs_that_a_right_answer_fails_on_are_left_out_and_that_is_said(
+    tmp_path: Path, forward: str, why: str
+) -> None:
+    found = derived(tmp_path, forward, "torch.rand(n, m), torch.rand(n, m)", arguments="x, y")
+    assert found["distributions"] == ["given", "normal"]
+    (remark,) = [text for text in found["remarks"] if "times as large" in text]
+    assert remark.startswith(f"Inputs 64 times as large are not tried: {why}")
+    whole = derived(tmp_path, "return torch.argmax(x, 1)")
+    assert (whole["distributions"], whole["tolerance"]) == (["given", "normal"], "exact")
 
 
 def test_inputs_made_on_the_cpu_are_moved_and_that_is_said(tmp_path: Path) -> None:

@@ -176,6 +176,14 @@ def test_a_judge_that_dies_is_an_error(says):
 def test_without_a_gpu_it_names_inspect(tiny_root, monkeypatch):
     monkeypatch.chdir(tiny_root)
     monkeypatch.setattr(profiling_verbs, "has_gpu", lambda: False)
+    monkeypatch.setattr(profiling_verbs, "find_problem", lambda root, _name: find_problem(root, "row_argmin"))
+    file = CliRunner().invoke(
+        cli.main, ["profile", "--problem", "my task.py", "--scale", "1/4", "--solution", "tests_right"]
+    )
+    assert file.stderr.splitlines()[-1] == (
+        "profile needs an NVIDIA GPU; none answers here. Without one, `bench inspect --problem 'my task.py' "
+        "--scale 1/4 --solution tests_right` says what a card would make of the code"
+    )
     outcome = bench("--solution", "tests_right")
     assert outcome.exit_code == 2
     assert outcome.stderr.splitlines() == [

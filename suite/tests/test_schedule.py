@@ -57,6 +57,12 @@ def test_a_dealt_draw_says_how_to_ask_for_it_again():
     ]
 
 
+def test_a_problem_may_choose_the_distribution_of_its_hidden_workloads():
+    chosen = truth(draw_axes=lambda randint: {"n": randint(1, 9), "distribution": "ties"})
+    found = [draw for draw in draws(plan({}, hidden=20), chosen, random.Random(0)) if draw.is_hidden]
+    assert [draw.axes["distribution"] for draw in found] == 20 * ["ties"]
+
+
 @pytest.mark.parametrize(("distributions", "deals"), [((), True), (NAMES, False)])
 def test_without_distributions_every_workload_comes_twice_as_it_stands(distributions, deals):
     found = draws(plan({"a": {"n": 1}, "b": {"n": 2}}, deals=deals), truth(distributions), random.Random(1))

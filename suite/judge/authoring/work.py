@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from suite.finding import Finding
-from suite.gpus import RTX_4090
+from suite.gpus import GPUS, RTX_4090, with_less_memory
 from suite.judge.authoring.storage import Peak, held_bytes, touched_bytes
 from suite.judge.authoring.subject import Findings, Shapes, Subject, passed, refused, warned
 from suite.judge.contract import ProblemError
@@ -97,11 +97,22 @@ def memory(subject: Subject) -> Findings:
             # Sizes that a file came with are what they are.
             found.append((warned if subject.truth.is_counted else refused)("memory", text, remedy))
         if held > CARD_BYTES:
-            text = f"workload {shapes.name!r} needs {held / 1e9:.2f} GB to be judged, of 12 GB"
+            text = (
+                f"workload {shapes.name!r} needs {held / 1e9:.2f} GB to be judged, of 12 GB{_refusing(held)}"
+            )
             remedy = f"make it smaller: about {CARD_BYTES / held:.2f} of its elements"
             found.append((warned if subject.truth.is_counted else refused)("memory", text, remedy))
     text = f"the largest, {largest[1]!r}, needs {largest[0] / 1e9:.2f} GB of 12 GB to be judged"
     yield from found or [passed("memory", text)]
+
+
+def _refusing(held: int) -> str:
+    """The cards that are too small for it."""
+    small = with_less_memory(held)
+    if len(small) == len(GPUS):
+        return f"; no card that we know has so much (at most {max(gpu.memory_gb for gpu in GPUS)} GB)"
+    names = ", ".join(f"{gpu.name.removeprefix('NVIDIA ')} ({gpu.memory_gb} GB)" for gpu in small)
+    return f"; too much for {names}" if small else "; every card that we know has so much"
 
 
 def judged_bytes(meta: Subject, shapes: Shapes) -> tuple[int, int]:

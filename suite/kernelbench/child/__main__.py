@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-ADDRESS_SPACE_BYTES = 16 << 30
 
 
 def main() -> None:
@@ -24,7 +23,6 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     lines = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
     os.set_inheritable(lines.fileno(), False)
     request = json.loads(sys.stdin.readline())
@@ -34,9 +32,10 @@ def main() -> None:
     def emit(kind: str, **fields: Any) -> None:
         lines.write(json.dumps({"kind": kind, **fields}).encode() + b"\n")
 
-    from suite.kernelbench.child.derive import derive
+    from suite.kernelbench.child.derive import ADDRESS_SPACE_BYTES, derive
     from suite.kernelbench.child.subject import UnfitFileError
 
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     try:
         found = derive(
             Path(request["folder"]), request["sizes"], request["scale"], lambda text: emit("step", text=text)

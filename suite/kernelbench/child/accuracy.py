@@ -15,6 +15,7 @@ import torch
 from suite.worker.dispatch_mode import DispatchMode
 
 ROUNDOFF = 2.0**-24
+Rounding = Callable[[torch.Tensor], torch.Tensor]
 PRODUCTS = {
     "mm",
     "addmm",
@@ -57,7 +58,7 @@ def needed_bound(actual: torch.Tensor, expected: torch.Tensor) -> float:
 class Rounded(DispatchMode):
     """Inside, products round their operands first."""
 
-    def __init__(self, rounding: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def __init__(self, rounding: Rounding) -> None:
         super().__init__()
         self._rounding = rounding
 

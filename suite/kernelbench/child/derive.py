@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from suite.kernelbench.child.accuracy import to_tf32, tolerance_of
+from suite.kernelbench.child.accuracy import MARGIN, Rounding, to_tf32, tolerance_of
 from suite.kernelbench.child.shrinking import Shrinking
 from suite.kernelbench.child.subject import Followed, Sizes, Subject, UnfitFileError, seeded
 from suite.kernelbench.child.trials import Trials, alike, described
@@ -23,6 +25,19 @@ CONTEXT_BYTES = 2_000_000_000
 COMPARE_BYTES = 64
 """What a comparison holds for each element of an output."""
 SMALLEST = 2
+ADDRESS_SPACE_BYTES = 16 << 30
+"""What the process that derives may take, before a file takes the machine's."""
+SLOW_S = 1.0
+SLOW_ELEMENTS = 1 << 20
+"""What Triton's interpreter gets through in minutes."""
+HINT = (
+    "Make its sizes names at module level (such as `rows = 16384`) that get_inputs and get_init_inputs read, "
+    "and nothing else: such sizes are shrunk for checks, and by --scale"
+)
+TF32_ROOM = 1.2
+"""What the bound of a class leaves above its worst honest computation, at least."""
+AS_EXACT = 1.1
+"""Two draws of one kind need bounds that differ by so much."""
 
 Say = Callable[[str], None]
 
@@ -38,7 +53,22 @@ def derive(folder: Path, sizes: Sizes, scale: float | None, say: Say) -> dict[st
         subject = Subject(folder)
     except Exception as error:
         raise UnfitFileError(f"importing it raises {described(error, folder)}") from error
-    return _Derivation(subject, folder, sizes, say).all(scale)
+    try:
+        return _Derivation(subject, folder, sizes, say).all(scale)
+    except (MemoryError, RuntimeError, UnfitFileError) as error:
+        if (tensor := _refused(error)) is None:
+            raise
+        raise UnfitFileError(
+            f"this process may take {ADDRESS_SPACE_BYTES >> 30} GiB, and {tensor} did not fit. {HINT}"
+        ) from error
+
+
+def _refused(error: Exception) -> str | None:
+    """What memory was refused for; None: the error is another one."""
+    refused = re.search(r"can't allocate memory: you tried to allocate (\d+) bytes", str(error))
+    if refused:
+        return f"a tensor of {int(refused[1]) / 1e9:.1f} GB"
+    return "something" if isinstance(error, MemoryError) else None
 
 
 class _Derivation:
@@ -51,25 +81,33 @@ class _Derivation:
         self._trials = Trials(subject, folder)
 
     def all(self, scale: float | None) -> dict[str, Any]:
-        self._look_at_inputs()
+        self._say("asking for its inputs")
+        loading_s = self._look_at_inputs()
         full = self._followed(self._shrinking.seed)
-        self._say("looking for small sizes")
         seed = self._scaled(scale)
+        slow = f"; the file is run anew for each, {loading_s:.1f} s" if loading_s > SLOW_S else ""
+        self._say(f"looking for small sizes{slow}")
         small = self._shrinking.small(self._shrinking.seed)
-        smallest = self._shrinking.small(small, target=1, least=SMALLEST)
         checks = {"small": small}
         odd = self._shrinking.odd(small)
         if odd != small:
             checks["odd"] = odd
+        smallest = self._shrinking.small(small, target=1, least=SMALLEST)
         ranges = self._shrinking.ranges(small, smallest)
+        at_small = self._followed(small)
+        if small == self._shrinking.seed or at_small.elements > SLOW_ELEMENTS:
+            self._remark_full(at_small.elements, small == self._shrinking.seed)
+        if self._shrinking.ended:
+            self._remark_end(odd != small, bool(ranges))
         self._say("running it on the CPU at small sizes")
         self._require_one_answer(small)
         self._require_fresh_inputs(small)
         smallest = self._usable(smallest, small)
-        at_seed, at_small = self._followed(seed), self._followed(small)
+        at_seed = self._followed(seed)
         distributions = self._distributions(small)
         tolerance, source = self._tolerance(checks, distributions, at_seed, at_small)
         distribution = self._distribution_of_seed(small, distributions, tolerance, at_seed, at_small)
+        large = self._large(list(checks.values()), distributions[-1], tolerance)
         workloads = {"seed": {"tier": "bench", "axes": {**seed, **distribution}}}
         workloads |= {
             name: {"tier": "check", "axes": {**axes, **distribution}} for name, axes in checks.items()
@@ -79,13 +117,12 @@ class _Derivation:
         self._try_zeros()
         if at_seed.uncounted:
             self._remark(f"No flops are counted for {', '.join(at_seed.uncounted)}.")
-        if seed == small:
-            self._remark("No module-level size can be changed: it is checked at the size it is timed at.")
         return {
             "workloads": workloads,
             "tolerance": tolerance,
             "tolerance_source": source,
-            "distributions": distributions,
+            "distributions": [*distributions, *large],
+            "hidden_distributions": distributions,
             "training": self._subject.training,
             "memory_bytes": {"seed": memory_bytes(at_seed), "full": memory_bytes(full)},
             "work": [(axes, (found.bytes_moved, found.flops)) for axes, found in counted],
@@ -99,12 +136,37 @@ class _Derivation:
             "scale": scale,
         }
 
+    def _remark_full(self, elements: int, is_all: bool) -> None:
+        which = "No module-level size can be changed" if is_all else "Its sizes shrink no further"
+        text = (
+            f"{which}: checks are of {elements} elements"
+            f"{', which takes minutes without a GPU' if elements > SLOW_ELEMENTS else ''}. {HINT}."
+        )
+        self._remark(text)
+        if elements > SLOW_ELEMENTS:
+            self._say(text)  # now, not after the wait
+
+    def _remark_end(self, has_odd: bool, has_ranges: bool) -> None:
+        lost = ["odd sizes"] * (not has_odd) + ["hidden workloads"] * (not has_ranges)
+        without = f", without {' and '.join(lost)}" if lost else ""
+        self._remark(
+            f"Looking for small sizes was ended after {self._shrinking.spent_s:.0f} s{without}. Each size "
+            f"that is tried runs the file anew, which takes {self._shrinking.loading_s:.1f} s: move what is "
+            "slow out of its module level."
+        )
+
     def _remark(self, text: str) -> None:
         self._remarks.append(text)
 
-    def _look_at_inputs(self) -> None:
-        """What the generators make, without data: tensors alone, and on which device."""
+    def _look_at_inputs(self) -> float:
+        """What the generators make, without data: tensors alone, and on which device.
+
+        Returns:
+            How long running the file took, in seconds.
+        """
+        started = time.monotonic()
         names = self._subject.draft._names(repr(self._shrinking.seed))
+        loading_s = time.monotonic() - started
         try:
             with torch.device("meta"):
                 values = names["get_inputs"]()
@@ -125,6 +187,7 @@ class _Derivation:
                 f"get_inputs makes input {', '.join(elsewhere)} on the CPU whatever the default device: each "
                 "draw is copied to the card, which takes longer."
             )
+        return loading_s
 
     def _followed(self, sizes: Sizes) -> Followed:
         try:
@@ -232,6 +295,46 @@ class _Derivation:
             self._remark("Standard normal inputs are not tried: the task is ill-conditioned for them.")
             return ["given"]
         return ["given", "normal"]
+
+    def _large(self, tried: list[Sizes], other: str, tolerance: dict[str, float] | str) -> list[str]:
+        """Large inputs too, if a right answer stays within the bounds that the other distributions gave.
+
+        Whole numbers alone tell nothing more on them: where values saturate they tie.
+        """
+        subject = self._subject
+        with seeded(3):
+            given = subject.inputs(tried[0])
+        with seeded(3):
+            large = subject.inputs(tried[0], "large")
+        if isinstance(tolerance, str) or alike(given, large):
+            return []
+        why = next((why for sizes in tried if (why := self._not_large(sizes, other, tolerance))), None)
+        if why is None:
+            return ["large"]
+        self._remark(
+            f"Inputs {subject.draft.LARGE} times as large are not tried: {why}. A kernel that fails on large "
+            "numbers alone, such as an exponential that overflows, may pass."
+        )
+        return []
+
+    def _not_large(self, sizes: Sizes, other: str, tolerance: dict[str, float]) -> str | None:
+        """Why large inputs are not for this task; None: it keeps well within its bounds, or as `other`."""
+        classes: list[tuple[str, float, Rounding | None]] = [
+            ("the reference itself", next(iter(tolerance.values())) / MARGIN, None)
+        ]
+        if "tf32" in tolerance:
+            classes.append(("an answer in TF32", tolerance["tf32"] / TF32_ROOM, to_tf32))
+        for who, within, rounding in classes:
+            try:
+                need = self._trials.judged(sizes, "large", rounding)
+                if need <= within or need <= AS_EXACT * self._trials.judged(sizes, other, rounding):
+                    continue
+            except Exception as error:
+                return f"there it raises {described(error, self._folder)}"
+            if math.isinf(need):
+                return "there an output overflows, is no number, or is decided by rounding"
+            return f"{who} would need a bound of {need:.1e} there"
+        return None
 
     def _tolerance(
         self, checks: dict[str, Sizes], distributions: list[str], at_seed: Followed, at_small: Followed

@@ -13,6 +13,8 @@ SMALL_ELEMENTS = 1 << 12
 LEAST = 4
 """A number up to this is a parameter of the task, such as a dimension or a stride, rather than a size."""
 BUDGET_S = 60.0
+LOADING_S = 120.0
+"""What may come on top for running a slow file anew, as each size that is tried takes it."""
 DRAWS_TRIED = 12
 
 
@@ -22,13 +24,28 @@ class Shrinking:
     def __init__(self, subject: Subject, sizes: Sizes) -> None:
         self._subject = subject
         self.seed = sizes
-        self._deadline = time.monotonic() + BUDGET_S
+        self.loading_s = 0.0
+        """What the file took the last time that it was run."""
+        self.ended = False
+        """Was something left untried for want of time?"""
+        self._started = time.monotonic()
+        self._loaded_s = 0.0
+
+    @property
+    def spent_s(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._started
 
     def follow(self, sizes: Sizes) -> Followed | None:
         """What the forward amounts to, or None where the file refuses these sizes."""
-        if time.monotonic() > self._deadline:
+        if self.spent_s - min(self._loaded_s, LOADING_S) > BUDGET_S:
+            self.ended = True
             return None
         try:
+            before = time.monotonic()
+            self._subject.run_file(sizes)
+            self.loading_s = time.monotonic() - before
+            self._loaded_s += self.loading_s
             return self._subject.follow(sizes)
         except Exception:
             return None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from suite.kernelbench.child.accuracy import Rounded, needed_bound, to_bf16
+from suite.judge.compare import RightOutput, least_bound
+from suite.kernelbench.child.accuracy import Rounded, Rounding, needed_bound, to_bf16
 from suite.kernelbench.child.subject import Sizes, Subject, UnfitFileError, kind, seeded
 
 DRAWS = 6
 DRAWS_S = 2.0
 """After so long no further draw is begun: one of large sizes tells enough."""
+HEADROOM = 64
+"""An output whose dtype holds no number so many times as large may overflow on another draw."""
 
 
 class Trials:
@@ -29,7 +32,7 @@ class Trials:
         sizes: Sizes,
         distribution: str,
         draws: int = DRAWS,
-        rounding: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        rounding: Rounding | None = None,
     ) -> float:
         """The bound that the reference needs, the worst of some draws.
 
@@ -61,13 +64,37 @@ class Trials:
 
     def errors_of_bf16_inputs(self, sizes: Sizes, distribution: str) -> float:
         """The bound that the least of some draws needs when the inputs alone are rounded to bfloat16."""
-        needed = []
+        needed: list[float] = []
+        deadline = time.monotonic() + DRAWS_S
         for seed in range(DRAWS):
+            if needed and time.monotonic() > deadline:
+                break
             model, inputs = self._drawn(seed, sizes, distribution)
             truth = self._subject.run_wide(model, inputs)
             coarse = [to_bf16(x.double()) if x.is_floating_point() else x for x in inputs]
             needed.append(_needed(self._subject.run_wide(model, coarse), truth))
         return min(needed)
+
+    def judged(self, sizes: Sizes, distribution: str, rounding: Rounding | None = None) -> float:
+        """The least bound with which the judge takes the reference's answers, the worst of some draws.
+
+        inf where none does: an output overflows or nearly so, is no number, or is another whole number in
+        float64. With `rounding` as in `errors`.
+        """
+        worst = 0.0
+        deadline = time.monotonic() + DRAWS_S
+        for seed in range(DRAWS):
+            if seed and time.monotonic() > deadline:
+                break
+            model, inputs = self._drawn(seed, sizes, distribution)
+            truth = self._subject.run_wide(model, inputs)
+            answers = self._subject.run(model, inputs)
+            if rounding is not None:
+                with Rounded(rounding):
+                    coarse = self._subject.run_wide(model, inputs)
+                answers = [wide.to(answer.dtype) for wide, answer in zip(coarse, answers, strict=True)]
+            worst = max(worst, *(_judged(*pair) for pair in zip(answers, truth, strict=True)))
+        return worst
 
     def stays_finite(self, sizes: Sizes, distribution: str) -> bool:
         """Whether no output of a draw is infinite or no number."""
@@ -81,7 +108,10 @@ class Trials:
         """
         with seeded(5):
             model = self._subject.model(sizes, "cpu")
-            draws = [self._subject.run_wide(model, self._subject.inputs(sizes)) for _ in range(DRAWS)]
+            draws: list[list[torch.Tensor]] = []
+            deadline = time.monotonic() + DRAWS_S
+            while len(draws) < 2 or (len(draws) < DRAWS and time.monotonic() < deadline):
+                draws.append(self._subject.run_wide(model, self._subject.inputs(sizes)))
         shares = [_spread(torch.stack(output)) for output in zip(*draws, strict=True)]
         return [share for share in shares if share is not None]
 
@@ -96,6 +126,14 @@ def _needed(answers: list[torch.Tensor], truth: list[torch.Tensor]) -> float:
     """The largest bound that a floating-point output needs."""
     pairs = zip(answers, truth, strict=True)
     return max((needed_bound(a, t) for a, t in pairs if t.is_floating_point()), default=0.0)
+
+
+def _judged(answer: torch.Tensor, truth: torch.Tensor) -> float:
+    if not answer.is_floating_point():
+        return 0.0 if bool((answer == truth).all()) else math.inf
+    if not float(truth.abs().max()) * HEADROOM < torch.finfo(answer.dtype).max:  # NaN too
+        return math.inf
+    return least_bound(answer, RightOutput(truth))
 
 
 def _spread(draws: torch.Tensor) -> float | None:

@@ -18,14 +18,16 @@ def conv_kernel(
     out_width,
     SIZE: tl.constexpr,
     CHANNELS: tl.constexpr,
+    FILTERS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    image = (tl.program_id(0) // filters).to(tl.int64)
-    filter_ = tl.program_id(0) % filters
+    image = tl.program_id(2).to(tl.int64)
+    filter_ = tl.program_id(0) * FILTERS + tl.arange(0, FILTERS)
     place = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     mask = place < out_height * out_width
     row, column = place // out_width, place % out_width
-    total = tl.zeros([BLOCK], tl.float32) + tl.load(b_ptr + filter_)
+    bias = tl.load(b_ptr + filter_, filter_ < filters, 0.0)
+    total = tl.zeros([FILTERS, BLOCK], tl.float32) + bias[:, None]
     for first in range(0, channels, CHANNELS):
         channel = first + tl.arange(0, CHANNELS)
         for i in range(SIZE):
@@ -34,10 +36,12 @@ def conv_kernel(
                 x = tl.load(
                     x_ptr + at + column[None, :] + j, (channel[:, None] < channels) & mask[None, :], 0.0
                 )
-                tap = ((filter_ * channels + channel) * SIZE + j) * SIZE + i
-                weight = tl.load(w_ptr + tap, channel < channels, 0.0)
-                total += tl.sum(weight[:, None] * x, 0)
-    tl.store(out_ptr + (image * filters + filter_) * out_height * out_width + place, total, mask)
+                tap = ((filter_[:, None] * channels + channel[None, :]) * SIZE + j) * SIZE + i
+                known = (filter_[:, None] < filters) & (channel[None, :] < channels)
+                weight = tl.load(w_ptr + tap, known, 0.0)
+                total += tl.sum(weight[:, :, None] * x[None, :, :], 1)
+    at = (image * filters + filter_[:, None]) * out_height * out_width + place[None, :]
+    tl.store(out_ptr + at, total, (filter_[:, None] < filters) & mask[None, :])
 
 
 class ModelNew(nn.Module):
@@ -51,7 +55,7 @@ class ModelNew(nn.Module):
         filters, _, size, _ = weight.shape
         out_height, out_width = height - size + 1, width - size + 1
         out = torch.empty(images, filters, out_height, out_width, device=x.device, dtype=x.dtype)
-        grid = (images * filters, triton.cdiv(out_height * out_width, 256))
+        grid = (triton.cdiv(filters, 8), triton.cdiv(out_height * out_width, 64), images)
         conv_kernel[grid](
             x,
             weight,
@@ -65,6 +69,7 @@ class ModelNew(nn.Module):
             out_width,
             SIZE=size,
             CHANNELS=16,
-            BLOCK=256,
+            FILTERS=8,
+            BLOCK=64,
         )
         return out
