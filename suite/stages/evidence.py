@@ -91,6 +91,17 @@ class Evidence:
         return roofline.bound(work.bytes_moved, work.flops, gpu, self.precision)
 
     @property
+    def fraction_of_peak(self) -> float | None:
+        """Speed of light over the measured latency of the inspected workload; None where one is not known."""
+        work, gpu = self.inspection.work, self.measured_on
+        for result in self.results:
+            latency_ms = result.latency_ms
+            if result.workload == self.inspection.workload and latency_ms and work is not None and gpu:
+                precision = None if work.flops == 0 else self.precision
+                return roofline.fraction_of_peak(latency_ms, work.bytes_moved, work.flops, gpu, precision)
+        return None
+
+    @property
     def binding_metric(self) -> str:
         """The metric of the resource that binds."""
         return DRAM if self.bound == "memory" else SM

@@ -82,10 +82,10 @@ def _unmatched(mine: Evidence) -> Iterator[Found]:
 
 
 def tile_power_of_two(mine: Evidence) -> tuple[Found, ...]:
-    """BLOCK_* and whatever else sizes a tile."""
+    """BLOCK_* and whatever else sizes a tile. A size of 0 stands for a tile that a launch does not have."""
     found = []
     for report, name, value in _tile_values(mine):
-        if value < 1 or value & (value - 1):
+        if value < 0 or value & (value - 1):
             remedy = "take a power of two and mask the rest"
             found.append(Found(Outcome.FAILED, f"{name} = {value}", where(report), remedy))
     told = sorted({f"{name} = {value}" for _, name, value in _tile_values(mine)})

@@ -1,7 +1,8 @@
 """Checks of a profile against a stage's goals. What was not measured is said to be so and passes nothing.
 
 The goal is asked of the resource that binds. Occupancy and stalls are means: short of their goals they fail
-only where the binding resource is short of its own.
+only where the binding resource is short of its own. Who beats the roof of its class has kept the goal by
+other units than that roof stands for, as a float32 product by the tensor cores.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ def _goal(case: Case, metric: str, text: str, may_fall_short: bool, remedy: str)
     told = f"{text} {_change(case, metric)} (> {BINDING_GOAL_PERCENT:g} %)"
     if value > BINDING_GOAL_PERCENT:
         return (Found(Outcome.PASSED, told),)
+    fraction = case.mine.fraction_of_peak
+    if fraction is not None and fraction >= 1:
+        return (Found(Outcome.PASSED, f"{told}; {fraction:.1%} of the peak of its class too"),)
     if may_fall_short and _rises(case, metric):
         return (Found(Outcome.SHORT, told, remedy=f"left to the next stage: {remedy}"),)
     return (Found(Outcome.FAILED, told, remedy=remedy),)

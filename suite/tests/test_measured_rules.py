@@ -29,6 +29,27 @@ def test_a_compute_bound_kernel_is_graded_on_sm_throughput():
     assert check(Check.SM_SHOWN, mine) == []
 
 
+@pytest.mark.parametrize(
+    ("latency_ms", "found"),
+    [  # 68.7 GFLOP take an H200's CUDA cores 1.0257 ms
+        (
+            1.0,
+            (PASSED, "", "compute-bound, SM 58.9 % (> 60 %); 102.6% of the peak of its class too"),
+        ),
+        (1.03, (FAILED, "", "compute-bound, SM 58.9 % (> 60 %)")),
+    ],
+)
+def test_who_beats_the_roof_of_its_class_is_not_asked_how_busy_that_unit_is(latency_ms, found):
+    work = Work(1_073_741_824, 68_719_476_736, ("fp32", "tf32"), ())
+    result = fake_result(workload="seed", precision="fp32", latency_ms=latency_ms)
+    profile = fake_profile(kernel_profile(sm=58.9))
+    mine = evidence(KERNEL, launch(BLOCK=128), profile=profile, work=work, results=[result])
+    assert only(Check.BINDING_GOAL, mine) == found
+    elsewhere = fake_result(workload="wide", precision="fp32", latency_ms=latency_ms)
+    mine = evidence(KERNEL, launch(BLOCK=128), profile=profile, work=work, results=[elsewhere])
+    assert only(Check.BINDING_GOAL, mine)[0] is FAILED
+
+
 def test_the_card_that_measured_decides_what_binds():
     # 68.7 GFLOP over 1.07 GB: in float32 an H200's memory takes 0.22 ms, its CUDA cores 1.03 ms.
     work = Work(1_073_741_824, 68_719_476_736, ("fp32", "tf32"), ())
