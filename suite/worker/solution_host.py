@@ -55,7 +55,7 @@ class SolutionHost:
         self._clock: ColdClock | None = None
         if device == "cuda":
             self._clock = ColdClock()
-            # Triton builds its driver module on first use; here that overlaps with the judge's own start.
+            # Before the judge asks for anything: Triton loads its driver module, and builds it if it must.
             _ = triton.runtime.driver.active.utils
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
