@@ -53,6 +53,8 @@ class Workers:
     def close(self) -> None:
         """End the workers that nobody took."""
         for worker in self._ready.values():
+            worker.kill()
+        for worker in self._ready.values():
             worker.close()
         self._ready.clear()
 
