@@ -236,8 +236,8 @@ PARTS = (
     ),
     Part(
         "cost",
-        "reports/cost: what sandbox and checks add",
-        (script(70, "judging_cost"),),
+        "reports/cost: what sandbox and checks add, and where the time of a run goes",
+        (script(70, "judging_cost"), script(80, "wall_time")),
     ),
     Part(
         "benchmark",

@@ -14,6 +14,8 @@ from typing import Any
 from suite.judge.plan import Entry, Plan, plan_from_json
 from suite.judge.sandbox import BUBBLEWRAP, confine
 from suite.judge.worker_process import Prefix, WorkerProcess
+from suite.worker.ahead import while_importing
+from suite.worker.cuda_ipc import start_context
 
 PR_SET_PDEATHSIG = 1
 MOST_AHEAD = 8  # half a GB of memory each, on the card too
@@ -51,6 +53,8 @@ class Workers:
     def close(self) -> None:
         """End the workers that nobody took."""
         for worker in self._ready.values():
+            worker.kill()
+        for worker in self._ready.values():
             worker.close()
         self._ready.clear()
 
@@ -82,16 +86,15 @@ def main() -> None:
 
     try:
         # After the workers' start: this imports torch.
-        from suite.judge.contract import ProblemError
+        with while_importing(*([start_context] if plan.device == "cuda" else [])):
+            from suite.judge.contract import ProblemError
+            from suite.judge.profiling import Profiling
+            from suite.judge.session import Session
 
         try:
             if plan.profile:
-                from suite.judge.profiling import Profiling
-
                 Profiling(plan, emit, workers.take).run()
             else:
-                from suite.judge.session import Session
-
                 Session(plan, emit, workers.take).run()
         except ProblemError as error:
             traceback.print_exc()

@@ -33,9 +33,14 @@ def first_inside(said: int) -> int:
         raise SandboxError(f"bubblewrap did not start: it said {text!r}") from error
 
 
-def end_namespace(first: int) -> None:
-    """Kill the first process of a PID namespace and wait until the kernel has ended every other one in it."""
+def kill_first(first: int) -> None:
+    """Kill the first process of a PID namespace, with which the kernel ends every other one in it."""
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(first, signal.SIGKILL)
+
+
+def end_namespace(first: int) -> None:
+    """Kill the first process of a PID namespace and wait until every other one in it has ended."""
+    kill_first(first)
     select.select([first], [], [], START_S)
     os.close(first)

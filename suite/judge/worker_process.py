@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.judge.arena import Arena
-from suite.judge.namespace import end_namespace, first_inside
+from suite.judge.namespace import end_namespace, first_inside, kill_first
 from suite.judge.sandbox import BUBBLEWRAP, NONE, Sandbox, SandboxError, is_shown
 from suite.names import compiled_file
 from suite.result import Status
@@ -150,6 +150,13 @@ class WorkerProcess:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise WorkerFailedError(Status.TIMEOUT, f"did not end within {timeout_s:g} s") from None
+
+    def kill(self) -> None:
+        """Send the signal that ends the worker; whoever closes several lets them end at the same time."""
+        if self._first_inside is not None:
+            kill_first(self._first_inside)
+        elif self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill the worker with all its children and remove its directory."""

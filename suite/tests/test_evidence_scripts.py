@@ -60,6 +60,52 @@ def test_another_judge_can_stand_in(cost):
         cost.run_once("none", judge, [*words, "--no-save", "--json", "-"])
 
 
+@pytest.fixture
+def wall(cost, monkeypatch):
+    yield load("wall_time")
+    del sys.modules["wall_time"]
+
+
+def test_the_phases_of_a_run_follow_each_other_from_its_start_to_its_end(wall):
+    notes = [
+        ("judge", None, 10.5, 10.6),
+        ("__init__", "final", 10.6, 10.7),
+        ("__init__", "reference-rival", 10.7, 10.8),
+        ("hello", "final", 13.0, 13.5),
+        ("hello", "reference-rival", 13.6, 13.7),
+        ("call", "final", 14.0, 14.75),
+        ("call", "reference-rival", 14.75, 14.8),
+        ("call", "final", 15.0, 15.1),
+        ("close", "final", 15.5, 15.6),
+        ("close", "reference-rival", 15.6, 15.75),
+    ]
+    assert wall.phases(10.0, 16.0, "final", notes) == pytest.approx(
+        {
+            "host, until the judge starts": 0.5,
+            "judge, until the solution's worker starts": 0.2,
+            "imports, until the judge asks": 2.3,
+            "imports, until the worker answers": 0.5,
+            "greeting, inputs": 0.5,
+            "first call: Triton compiles": 0.75,
+            "timing and checks": 0.75,
+            "closing workers": 0.25,
+            "judge's and host's end": 0.25,
+        }
+    )
+
+
+def test_a_run_is_noted_as_it_goes(wall, tmp_path):
+    words = ["run", "--problem", "argmin", "--solution", "final", "--device", "cpu", "--no-save"]
+    seconds, device = wall.measure([*words, "--axes", '{"shape": [3, 5], "dim": 1}', "--json", "-"], "final",
+                                   tmp_path / "notes")  # fmt: skip
+    assert device == "cpu"
+    assert len(seconds) == 9
+    assert all(phase_s >= 0 for phase_s in seconds.values())
+    asked = [json.loads(line)[0] for line in (tmp_path / "notes").read_text().splitlines()]
+    assert asked[:3] == ["judge", "__init__", "hello"]
+    assert asked[-1] == "close"
+
+
 @pytest.fixture(scope="module")
 def evidence():
     yield load("evidence")

@@ -222,11 +222,14 @@ def test_a_daemon_in_a_session_of_its_own_ends_with_its_worker(start, ends):
     assert running(marker) == []
 
 
-def test_everything_ends_when_bubblewrap_itself_is_killed(start):
+@pytest.mark.parametrize(
+    "end", [lambda worker: worker._process.kill(), WorkerProcess.kill], ids=["bubblewrap itself", "worker"]
+)
+def test_everything_ends_when_one_is_killed_and_nobody_waits(start, end):
     marker = uuid.uuid4().hex
     worker = start(DAEMON)
     answer(worker, marker=marker)
-    worker._process.kill()
+    end(worker)
     deadline = time.monotonic() + PATIENCE_S
     while running(marker) and time.monotonic() < deadline:
         time.sleep(0.02)

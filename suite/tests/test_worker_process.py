@@ -228,6 +228,21 @@ def test_close_kills_children_that_outlive_the_worker(start):
     assert is_gone(pid)
 
 
+def test_a_killed_worker_ends_by_itself_and_is_closed_all_the_same(start):
+    worker = start(
+        """
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        reply(pids=[os.getpid(), child.pid])
+        """
+    )
+    pids = worker.request("call", PATIENCE_S)["pids"]
+    worker.kill()
+    assert all(is_gone(pid) for pid in pids)
+    worker.close()
+    assert not worker.directory.exists()
+
+
 def test_the_private_directory_holds_worker_and_solution_and_is_removed(start):
     worker = start("open('litter', 'w').close(); reply(cwd=os.getcwd(), name=__file__)")
     assert worker.solution == worker.directory / "solution" / "mine.py"

@@ -12,6 +12,7 @@ import sys
 import traceback
 from typing import Any
 
+from suite.worker.ahead import steps_of_worker, while_importing
 from suite.worker.protocol import MAX_TEXT
 
 PR_SET_PDEATHSIG = 1
@@ -83,7 +84,8 @@ def limit_process(device: str) -> None:
 
 def serve(device: str, requests: int, replies: int, arena: int | None) -> None:
     """Answer requests until the judge closes the pipe."""
-    from suite.worker.solution_host import SolutionHost
+    with while_importing(*steps_of_worker(device)):
+        from suite.worker.solution_host import SolutionHost
 
     host = SolutionHost(device, arena)
     solution_path: str | None = None

@@ -1,4 +1,4 @@
-"""CUDA inter-process memory, and what persists in the L2 cache, through the driver API.
+"""The context, CUDA inter-process memory, and what persists in the L2 cache, through the driver API.
 
 torch's own sharing goes through files in /dev/shm that a sandboxed worker does not see, so the few driver
 calls it needs are made here. libcuda.so.1 comes with every driver and its names are stable.
@@ -31,6 +31,14 @@ def _check(call: str, code: int) -> None:
         name = ctypes.c_char_p()
         _driver().cuGetErrorName(code, ctypes.byref(name))
         raise CudaError(f"{call} failed: {(name.value or b'unknown').decode()} ({code})")
+
+
+def start_context() -> None:
+    """Start the driver and the context of the first card, which torch shares once it is imported."""
+    device, context = ctypes.c_int(), ctypes.c_void_p()
+    _check("cuInit", _driver().cuInit(0))
+    _check("cuDeviceGet", _driver().cuDeviceGet(ctypes.byref(device), 0))
+    _check("cuDevicePrimaryCtxRetain", _driver().cuDevicePrimaryCtxRetain(ctypes.byref(context), device))
 
 
 def allocation_of(pointer: int) -> tuple[int, int]:

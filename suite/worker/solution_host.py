@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import triton
 
-from suite.worker import launches
+from suite.worker import launchers, launches
 from suite.worker.buffers import SharedBuffers
 from suite.worker.clock import ColdClock
 from suite.worker.device_trace import Span, busy_us, spin, summed, traced
@@ -55,8 +55,9 @@ class SolutionHost:
         self._clock: ColdClock | None = None
         if device == "cuda":
             self._clock = ColdClock()
-            # Triton builds its driver module on first use; here that overlaps with the judge's own start.
+            # Before the judge asks for anything: Triton loads its driver module, and builds it if it must.
             _ = triton.runtime.driver.active.utils
+            launchers.install()
 
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
         """Carry out one request and return the fields of its reply.
