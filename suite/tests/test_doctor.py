@@ -3,6 +3,8 @@ import json
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError
+from importlib.util import cache_from_source, spec_from_file_location
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +21,13 @@ def machine(monkeypatch, tmp_path):
     """A function that examines a machine which is fit but for what it is told."""
 
     def findings(
-        states=(H200,), versions=None, compiler="/usr/bin/gcc", free_gb=100.0, writable=True, confined=None
+        states=(H200,),
+        versions=None,
+        compiler="/usr/bin/gcc",
+        free_gb=100.0,
+        writable=True,
+        confined=None,
+        compiled=True,
     ):
         known = {"torch": "2.11.0+cu130", "triton": "3.6.0"} | (versions or {})
 
@@ -31,6 +39,11 @@ def machine(monkeypatch, tmp_path):
         usage = shutil.disk_usage(tmp_path)
         monkeypatch.delenv("CC", raising=False)
         monkeypatch.setattr(doctor, "version", version)
+        package = tmp_path / "torch" / "__init__.py"
+        monkeypatch.setattr(doctor, "find_spec", lambda name: spec_from_file_location(name, package))
+        if compiled:
+            Path(cache_from_source(package)).parent.mkdir(parents=True, exist_ok=True)
+            Path(cache_from_source(package)).touch()
         monkeypatch.setattr(doctor, "gpu_states", lambda: list(states))
         monkeypatch.setattr(doctor, "gpu_conditions", list)
         monkeypatch.setattr(doctor, "DRIVER", tmp_path / "driver")
@@ -54,8 +67,8 @@ def test_a_fit_machine(machine, tmp_path):
     findings = machine()
     python = ".".join(str(part) for part in sys.version_info[:3])
     assert list(findings) == [
-        "python", "torch", "triton", "gpu", "ncu", "performance counters", "C compiler", "bubblewrap",
-        "sandbox", "disk", "results",
+        "python", "torch", "triton", "bytecode", "gpu", "ncu", "performance counters", "C compiler",
+        "bubblewrap", "sandbox", "disk", "results",
     ]  # fmt: skip
     assert findings["python"].text.startswith(python)
     assert findings["torch"] == Finding("torch", "ok", "2.11.0+cu130")
@@ -68,6 +81,15 @@ def test_a_fit_machine(machine, tmp_path):
     )
     assert [name for name, finding in findings.items() if finding.state != "ok"] == []
     assert findings["sandbox"].text == "workers are confined by bubblewrap"
+
+
+def test_a_torch_without_bytecode(machine, tmp_path):
+    assert machine(compiled=False)["bytecode"] == Finding(
+        "bytecode",
+        "warning",
+        "torch has none: every process compiles its sources anew, 2 s of each run on the host of an H200",
+        f"python -m compileall -q -j 0 {tmp_path / 'torch'}",
+    )
 
 
 def test_a_sandbox_that_the_card_does_not_work_in(machine):
