@@ -48,6 +48,7 @@ _BY_TEXT = {
     "defines no class ModelNew": "call the torch.nn.Module that launches your kernels so",
     "ModelNew.__init__()": "ModelNew takes the arguments of the problem's Model",
     "ModelNew.forward()": "its forward takes the arguments of that of the problem's Model",
+    "no attribute '_init_handles'": "a compiled kernel needs a card: size the grid by the number of SMs",
     "object of type 'int' has no len()": "if this is a launch: its grid is a tuple, kernel[(n,)](...)",
 }
 
@@ -73,7 +74,7 @@ def advise(status: Status, kind: str, message: str) -> str | None:
         return _IMPORTS.get(undefined[1])
     if kind == "ModuleNotFoundError":
         return "solutions may import torch, triton and the standard library"
-    if "SIGSEGV" in message or "SIGBUS" in message:
+    if any(name in message for name in ("SIGSEGV", "SIGBUS", "SIGABRT")):  # the last: of a broken heap
         return _OVERRUN
     return "compute in place or piece by piece" if status is Status.OUT_OF_MEMORY else None
 

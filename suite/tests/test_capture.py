@@ -65,7 +65,13 @@ def copy_kernel(x_ptr, y_ptr, n, stride, BLOCK: tl.constexpr):
     tl.store(y_ptr + i, tl.load(x_ptr + i * stride, mask=i < n), mask=i < n)
 
 tuned_kernel = triton.autotune(
-    [triton.Config({"BLOCK": 256}, num_warps=2), triton.Config({"BLOCK": 1024}, num_warps=8)], key=["n"]
+    [
+        triton.Config({"BLOCK": 256}, num_warps=2, pre_hook=lambda arguments: arguments["y_ptr"].fill_(1)),
+        triton.Config({"BLOCK": 1024}, num_warps=8),
+    ],
+    key=["n"],
+    reset_to_zero=["y_ptr"],
+    restore_value=["x_ptr"],
 )(copy_kernel)
 guessed_kernel = triton.heuristics({"BLOCK": lambda args: 512 if args["n"] > 1000 else 16})(copy_kernel)
 
@@ -133,6 +139,9 @@ def test_launches_are_captured_in_order(follow):
     half = 1000 * 4096 * 2
     assert seen.launches.output_bytes == 65536 * 8
     assert seen.launches.intermediate_bytes == 4 * (1 << 20) + whole + 2 * half + 999 * 8 + 8 * 8
+    # What the tuner resets and restores between its trials is no work of a call; a chosen pre_hook is.
+    operations = {"clone": 1, "_to_copy": 1, "zeros": 1, "add": 1, "full": 1, "fill_": 2}
+    assert seen.launches.torch_operations == operations
     assert seen.fits
     assert seen.work == Work(4 * 65536 * 4096 + 8 * 65536, 0, (), ("(65536, 4096) float32",))
 
@@ -172,6 +181,37 @@ def test_what_a_card_refuses_is_named_and_the_rest_still_shows(follow):
     assert tall.problems == ("exceeds grid y: 70000 of 65535 programs",)
     assert (good.problems, good.built.dynamic_smem_bytes) == ((), 0)
     assert not seen.fits
+
+
+def test_what_a_launch_refuses_is_refused_here(follow):
+    seen = follow(
+        """
+@triton.jit
+def fill_kernel(x_ptr, n, BLOCK: tl.constexpr):
+    tl.store(x_ptr + tl.arange(0, BLOCK), 1.0)
+"""
+        + model("""
+attempts = [
+    lambda: fill_kernel[(x.numel() / 64,)](x, 8, BLOCK=64),
+    lambda: fill_kernel[(1,)](torch.empty(64), 8, BLOCK=64),
+    lambda: fill_kernel.warmup(x, 8, BLOCK=64, grid=(1,)).n_regs,
+]
+said = []
+for attempt in attempts:
+    try:
+        attempt()
+    except Exception as error:
+        said.append(str(error))
+raise RuntimeError(" | ".join(said))
+""")
+    )
+    assert seen.failure.partition("): ")[2].split(" | ") == [
+        "the sizes of a grid are integers, got (4194304.0,): divide with triton.cdiv",
+        "argument 'x_ptr' is a tensor on the CPU, which a kernel cannot access: make it on the device of the "
+        "inputs",
+        "'n_regs' of what kernel.warmup() gives is known once a card has loaded it: "
+        "size the grid by torch.cuda.get_device_properties(x.device).multi_processor_count",
+    ]
 
 
 def test_control_flow_that_needs_values_is_named_with_its_line(follow):

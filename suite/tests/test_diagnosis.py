@@ -108,6 +108,13 @@ def failure(*chain, line=None):
             "if this is a launch: its grid is a tuple, kernel[(n,)](...)",
         ),
         (
+            [("AttributeError", "'NoneType' object has no attribute '_init_handles'")],
+            29,
+            Status.RUNTIME_ERROR,
+            "AttributeError: 'NoneType' object has no attribute '_init_handles' (line 29); "
+            "a compiled kernel needs a card: size the grid by the number of SMs",
+        ),
+        (
             [
                 (
                     "ValueError",
@@ -250,9 +257,10 @@ def test_an_invented_name_is_answered_with_a_known_one(name, advice):
     assert diagnose(failure(("AttributeError", message)))[1] == f"AttributeError: {message}; {advice}"
 
 
-def test_a_crash_is_most_often_an_access_out_of_bounds():
-    crash = WorkerFailedError(Status.RUNTIME_ERROR, "the process was killed by SIGSEGV during 'call'")
-    assert diagnose(crash)[1].startswith("the process was killed by SIGSEGV during 'call'; a load or store")
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGBUS", "SIGABRT"])
+def test_a_crash_is_most_often_an_access_out_of_bounds(name):
+    crash = WorkerFailedError(Status.RUNTIME_ERROR, f"the process was killed by {name} during 'call'")
+    assert diagnose(crash)[1].startswith(f"the process was killed by {name} during 'call'; a load or store")
 
 
 def test_a_failure_of_the_worker_itself_keeps_its_own_words():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import triton
 from triton.compiler import ASTSource
+from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction, get_jit_fn_file_line
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from suite.worker import pretend_cuda
 
@@ -21,6 +25,25 @@ _OPTIONS = ("num_warps", "num_stages", "num_ctas", "maxnreg")
 
 class TooManyLaunchesError(RuntimeError):
     """The solution launches without end, or nearly so."""
+
+
+class NeedsCardError(RuntimeError):
+    """The solution asks a compiled kernel for what only a card knows."""
+
+
+class _Compiled:
+    """What `kernel.warmup(...)` gives here: nothing has been loaded onto a card."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse, and say what works in its place."""
+        raise NeedsCardError(
+            f"{name!r} of what kernel.warmup() gives is known once a card has loaded it: "
+            "size the grid by torch.cuda.get_device_properties(x.device).multi_processor_count"
+        )
+
+    def __getitem__(self, grid: Any) -> Any:
+        """A compiled kernel would be launched so."""
+        return self.__getattr__("[grid]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,7 @@ class Recorder:
             Variant(source, options.__dict__),
         )
         sizes = _sizes(grid(bound) if callable(grid) else grid)
+        _require_on_card(function, bound)
         launch = {
             "kernel": function.fn.__name__,
             "kernel_line": get_jit_fn_file_line(function)[1],
@@ -96,37 +120,70 @@ def install(card: dict[str, Any], recorder: Recorder) -> None:
     """Answer for the card and put `recorder` in the place of every launch; for good, so in a process apart.
 
     An autotuner measures all configurations as equally fast and so keeps the first; its trials are marked.
+    Its own hooks (`reset_to_zero`, `restore_value`, `pre_hook`) belong to the trials: no later call runs them.
     """
     pretend_cuda.install(card)
 
-    def run(function: JITFunction[Any], *args: Any, grid: Any, warmup: bool, **kwargs: Any) -> None:
+    def run(
+        function: JITFunction[Any], *args: Any, grid: Any, warmup: bool, **kwargs: Any
+    ) -> _Compiled | None:
         for hook in function.pre_run_hooks:
             hook(*args, **kwargs)
-        if not warmup:
-            recorder.record(function, args, grid, kwargs)
+        if warmup:
+            return _Compiled()
+        recorder.record(function, args, grid, kwargs)
+        return None
 
     def bench(kernel_call: Callable[[], Any], quantiles: Any = None) -> list[float]:
         with _tuning(recorder):
             kernel_call()
         return [1.0, 1.0, 1.0]
 
+    def build(tuner: Autotuner, *args: Any, **kwargs: Any) -> None:
+        construct(tuner, *args, **kwargs)
+        prepare = tuner.pre_hook
+
+        def pre_hook(*args: Any, **kwargs: Any) -> Any:
+            with _tuning(recorder):
+                return prepare(*args, **kwargs)
+
+        tuner.pre_hook = pre_hook
+
+    construct = Autotuner.__init__
     JITFunction.run = run
-    triton.runtime.autotuner.Autotuner.do_bench = property(lambda _tuner: bench)
+    Autotuner.__init__ = build
+    Autotuner.do_bench = property(lambda _tuner: bench)
 
 
 @contextmanager
 def _tuning(recorder: Recorder) -> Iterator[None]:
-    recorder.tuning = True
+    before, recorder.tuning = recorder.tuning, True
     try:
         yield
     finally:
-        recorder.tuning = False
+        recorder.tuning = before
 
 
 def _sizes(grid: Any) -> list[int]:
+    """The sizes as a launch takes them: it refuses a float, whole or not."""
     if not isinstance(grid, (tuple, list)) or not 1 <= len(grid) <= 3:
         raise ValueError(f"a grid has one to three sizes, got {grid!r}")
-    return [int(size) for size in grid]
+    try:
+        return [operator.index(size) for size in grid]
+    except TypeError:
+        raise TypeError(f"the sizes of a grid are integers, got {grid!r}: divide with triton.cdiv") from None
+
+
+def _require_on_card(function: JITFunction[Any], bound: dict[str, Any]) -> None:
+    """Refuse what a launch refuses: the address of a tensor that lies in the host's memory."""
+    for parameter in function.params:
+        value = bound[parameter.name]
+        value = value.base if isinstance(value, TensorDescriptor) else value
+        if not parameter.is_constexpr and isinstance(value, torch.Tensor) and not value.is_cuda:
+            raise ValueError(
+                f"argument {parameter.name!r} is a tensor on the CPU, which a kernel cannot access: "
+                "make it on the device of the inputs"
+            )
 
 
 def _arguments(

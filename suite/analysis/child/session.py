@@ -60,7 +60,7 @@ class Session:
         self._compile(recorder)
 
     def _follow(self, inputs: list[torch.Tensor], init_inputs: list[Any], recorder: Recorder) -> None:
-        books = Bookkeeper()
+        books = Bookkeeper(lambda: recorder.tuning)
         books.know(inputs)
         with MetaCuda(), torch.no_grad():
             self.step = "import"
