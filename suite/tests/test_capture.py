@@ -161,7 +161,40 @@ def broken_kernel(x_ptr, BLOCK: tl.constexpr):
 @triton.jit
 def good_kernel(x_ptr):
     tl.store(x_ptr, 1.0)
+
+@triton.jit
+def invented(x):
+    return tl.tanh(x)
+
+@triton.jit
+def calling_kernel(x_ptr, BLOCK: tl.constexpr):
+    x = tl.load(x_ptr + tl.arange(0, BLOCK))
+    tl.store(x_ptr + tl.arange(0, BLOCK), invented(x))
+
+@triton.jit
+def asserting_kernel(x_ptr, BLOCK: tl.constexpr):
+    tl.static_assert(BLOCK > 1000)
+
+@triton.jit
+def mixing_kernel(x_ptr, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)[:, None] + tl.arange(0, BLOCK)[None, :]
+    x = tl.load(x_ptr + i)
+    tl.store(x_ptr + i, tl.dot(x, x, tl.zeros((BLOCK, BLOCK), tl.int32)))
+
+@triton.jit
+def endless_kernel(x_ptr, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    while i < 3:
+        i += 1
+
+@triton.jit
+def assembly_kernel(x_ptr, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    j = tl.inline_asm_elementwise("bogus $0, $1;", "=r,r", [i], dtype=tl.int32, is_pure=False, pack=1)
+    tl.store(x_ptr + i, j.to(tl.float32))
 """ + model("""
+for kernel in (calling_kernel, asserting_kernel, mixing_kernel, endless_kernel, assembly_kernel):
+    kernel[(1,)](x, BLOCK=128)
 broken_kernel[(1,)](x, BLOCK=128)
 wide_kernel[(2,)](x, BLOCK=128, num_warps=8)
 good_kernel[(1, 70000)](x)
@@ -173,7 +206,19 @@ return x
 def test_what_a_card_refuses_is_named_and_the_rest_still_shows(follow):
     seen = follow(REFUSED)
     assert seen.failure is None
-    broken, wide, tall, good = seen.reports
+    *silent, broken, wide, tall, good = seen.reports
+    nested, static, own, *others = [problem for report in silent for problem in report.problems]
+    assert own.startswith("does not compile: AssertionError in Triton's semantic.py: assert ")  # its words
+    assert own.endswith(f" (line {line_of(REFUSED, 'tl.dot(x, x, ')})")
+    assert [nested, static, *others] == [
+        "does not compile: AttributeError(\"module 'triton.language' has no attribute 'tanh'\") "
+        f"(line {line_of(REFUSED, 'tl.tanh')})",
+        "does not compile: CompileTimeAssertionFailure: tl.static_assert(BLOCK > 1000) "
+        f"(line {line_of(REFUSED, 'static_assert')})",
+        "does not compile: 'scf.condition' op operand #0 must be 1-bit signless integer, "
+        f"but got 'tensor<128xi1>' (line {line_of(REFUSED, 'while i < 3')})",
+        "does not compile: ptxas: Not a name of any known instruction: 'bogus'",
+    ]
     line = line_of(REFUSED, "no_such_name")
     assert broken.problems == (f"does not compile: NameError('no_such_name is not defined') (line {line})",)
     assert wide.problems == ("exceeds shared memory: 131072 of 101376 bytes",)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import triton
 from triton.compiler import ASTSource
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction, get_jit_fn_file_line
@@ -120,7 +119,7 @@ def install(card: dict[str, Any], recorder: Recorder) -> None:
     """Answer for the card and put `recorder` in the place of every launch; for good, so in a process apart.
 
     An autotuner measures all configurations as equally fast and so keeps the first; its trials are marked.
-    Its own hooks (`reset_to_zero`, `restore_value`, `pre_hook`) belong to the trials: no later call runs them.
+    Its own hooks (`reset_to_zero`, `restore_value`) belong to the trials: no later call runs them.
     """
     pretend_cuda.install(card)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,16 +12,13 @@ from typing import Any
 
 import torch
 from triton.backends.compiler import GPUTarget
-from triton.runtime.jit import get_jit_fn_file_line
 
 from suite.analysis.child.build import build
 from suite.analysis.child.capture import Recorder, install
 from suite.analysis.child.meta import Bookkeeper, MetaCuda, NeedsValuesError
+from suite.analysis.child.refusal import complaint, one_line, refusal, standard_error_in
 
 Emit = Callable[..., None]
-MAX_TEXT = 600
-_PLACE = re.compile(r"at (\d+):\d+:")
-"""How a complaint of Triton's compiler begins: a place, counted from the kernel's `def`."""
 # How torch says that an operation has no answer without values.
 _META_COMPLAINTS = ("meta tensor", "'Meta' backend", "data-dependent", "Meta device", "register_meta")
 
@@ -88,13 +84,16 @@ class Session:
         self.step = "compile"
         card, scratch = self._request["card"], Path(self._request["scratch"])
         target = GPUTarget("cuda", card["major"] * 10 + card["minor"], 32)
+        said = scratch / "compiler.txt"
         for number, variant in enumerate(recorder.variants):
             try:
-                built = build(variant, target, scratch, self._solution.name)
+                with standard_error_in(said):
+                    built = build(variant, target, scratch, self._solution.name)
                 self._emit("variant", number=number, built=built, reason=None)
             except Exception as error:
                 traceback.print_exc()
-                self._emit("variant", number=number, built=None, reason=_refusal(error, variant.source.fn))
+                reason = complaint(said, self._solution) or refusal(error, variant.source.fn)
+                self._emit("variant", number=number, built=None, reason=reason)
 
 
 def describe_error(error: BaseException, solution: Path) -> dict[str, Any]:
@@ -102,7 +101,7 @@ def describe_error(error: BaseException, solution: Path) -> dict[str, Any]:
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(solution)]
     if isinstance(error, SyntaxError) and error.filename == str(solution):
         lines.append(error.lineno)
-    message = _one_line(error)
+    message = one_line(error)
     needs_values = isinstance(error, NeedsValuesError) or any(text in message for text in _META_COMPLAINTS)
     return {
         "type": type(error).__name__[:100],
@@ -110,24 +109,6 @@ def describe_error(error: BaseException, solution: Path) -> dict[str, Any]:
         "line": lines[-1] if lines else None,
         "needs_values": needs_values,
     }
-
-
-def _refusal(error: Exception, kernel: Any) -> str:
-    """Why a launch does not compile: the line and the cause, without the source that Triton shows between."""
-    shown = str(error).splitlines()
-    place = _PLACE.match(shown[0]) if shown else None
-    if place is None:
-        return _one_line(error)
-    line = get_jit_fn_file_line(kernel)[1] + int(place[1]) - 1
-    return f"{shown[-1].strip(' ^') or _one_line(error)} (line {line})"[:MAX_TEXT]
-
-
-def _one_line(error: BaseException) -> str:
-    """The message, shortened in the middle: the cause of a compiler's complaint stands at an end of it."""
-    text = " ".join(str(error).split())
-    if len(text) > MAX_TEXT:
-        text = f"{text[: MAX_TEXT // 3]} [...] {text[-MAX_TEXT * 2 // 3 :]}"
-    return text or type(error).__name__
 
 
 def _load(path: Path, name: str) -> ModuleType:
