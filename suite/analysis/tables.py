@@ -11,8 +11,8 @@ from suite.tables import Table
 
 WIDEST_BYTES = 16
 """What one thread moves at most with one instruction on every card up to Hopper."""
-WORTH_WIDENING = 4
-"""Loads of 4 bytes at one line: so many fill one of 16."""
+NARROW_BYTES = 4
+"""Loads of so many bytes or fewer are named, if those of a line would fill one of the widest."""
 
 
 def launches_table(inspection: Inspection) -> Table:
@@ -128,7 +128,8 @@ def advice(inspection: Inspection) -> list[str]:
     found: dict[str, None] = {}
     for report in inspection.reports:
         for access in report.built.sass.accesses if report.built and not report.launch.candidate else ():
-            if access.kind != "store" and access.width_bytes == 4 and access.count >= WORTH_WIDENING:
+            fills_one = access.count * access.width_bytes >= WIDEST_BYTES
+            if access.kind != "store" and access.width_bytes <= NARROW_BYTES and fills_one:
                 found[f"{report.launch.kernel}{_narrow(access, report)}"] = None
     return list(found)
 
@@ -139,13 +140,20 @@ def _fits_text(inspection: Inspection, report: LaunchReport) -> str:
 
 
 def _narrow(access: Access, report: LaunchReport) -> str:
+    """Of addresses that are computed one by one the code does not show which follow one another."""
     where = f", line {access.line}" if access.line else ""
-    text = f"{where}: {access.count} loads of 4 bytes"
-    if access.neighbours * access.width_bytes < WIDEST_BYTES:
-        return f"{text}; a thread's values are {access.neighbours} in a row, a load of 16 bytes needs 4"
-    odd = [a.name for a in report.launch.arguments if a.specialization == ""]
-    why = f" (not known to be multiples of 16: {', '.join(odd)})" if odd else ""
-    return f"{text}, {access.neighbours} in a row a thread: one of 16 bytes would do, were it aligned{why}"
+    unit = "byte" if access.width_bytes == 1 else "bytes"
+    text = f"{where}: {access.count} loads of {access.width_bytes} {unit}"
+    odd = ", ".join(a.name for a in report.launch.arguments if a.specialization == "")
+    unknown = f" (not known to be multiples of {WIDEST_BYTES}: {odd})" if odd else ""
+    needed = WIDEST_BYTES // access.width_bytes
+    if access.neighbours < needed:
+        shown = f"the code shows {'none' if access.neighbours == 1 else access.neighbours}"
+        return f"{text}; one of {WIDEST_BYTES} needs {needed} of a thread's values in a row, {shown}{unknown}"
+    text += f", {access.neighbours} in a row a thread: one of {WIDEST_BYTES} bytes would do"
+    if access.kind == "copy to shared" and not odd:
+        return f"{text}, were they in a row in shared memory too"
+    return f"{text}, were it aligned{unknown}"
 
 
 def _widths(accesses: tuple[Access, ...], *, loads: bool) -> str:

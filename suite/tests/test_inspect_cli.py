@@ -135,6 +135,42 @@ def test_narrow_loads_are_named_with_line_and_cause():
     ]
 
 
+@pytest.mark.parametrize(
+    ("access", "told"),
+    [
+        # Each from a register of its own: whether they follow one another cannot be seen.
+        (
+            Access("load", 4, 8, 12, 1),
+            ["4 bytes; one of 16 needs 4 of a thread's values in a row, the code shows none"],
+        ),
+        (
+            Access("load", 2, 16, 12, 4),
+            ["2 bytes; one of 16 needs 8 of a thread's values in a row, the code shows 4"],
+        ),
+        (
+            Access("load", 1, 32, 12, 16),
+            ["1 byte, 16 in a row a thread: one of 16 bytes would do, were it aligned"],
+        ),
+        # sm_90 lays a tile of float32 across for its tensor cores: no alignment widens these.
+        (
+            Access("copy to shared", 4, 48, 12, 4),
+            [
+                "4 bytes, 4 in a row a thread: one of 16 bytes would do, "
+                "were they in a row in shared memory too"
+            ],
+        ),
+        (Access("load", 2, 7, 12, 1), []),
+        (Access("load", 8, 8, 12, 2), []),
+        (Access("store", 4, 8, 12, 4), []),
+    ],
+)
+def test_what_narrow_loads_show(access, told):
+    built = dataclasses.replace(BUILT, sass=dataclasses.replace(BUILT.sass, accesses=(access,)))
+    launch = dataclasses.replace(LAUNCH, arguments=(Argument("x_ptr", "*fp32", "D"),))
+    seen = dataclasses.replace(FINE, reports=(dataclasses.replace(REPORT, built=built, launch=launch),))
+    assert advice(seen) == [f"k, line 12: {access.count} loads of {text}" for text in told]
+
+
 def test_all_fit(answers):
     answers(FINE)
     outcome = bench_inspect("--problem", "row_argmin")
