@@ -14,6 +14,7 @@ from pathlib import Path
 from suite.solution import MAX_BYTES
 
 MAX_LOG_BYTES = 64 << 10
+MAX_LAST_WORDS = 200
 EXIT_GRACE_S = 5.0
 
 
@@ -27,12 +28,13 @@ def ask(command: str, prompt: Path, log: Path, timeout_s: float, variables: Mapp
     Args:
         command: as typed into a shell, with the user's own rights: it is the user's.
         prompt: becomes its standard input.
-        log: gets the beginning of its standard error.
+        log: gets the beginning of its standard error, whether it answers or not.
         timeout_s: until its output must be complete.
         variables: added to its environment.
 
     Raises:
-        NoAnswerError: it failed, said too much or nothing, or took too long. Nothing of it runs on.
+        NoAnswerError: it failed, said too much or nothing, or took too long; with its last words, where it
+            has any. Nothing of it runs on.
     """
     with prompt.open("rb") as source:
         process = subprocess.Popen(  # noqa: S603 - the user's own command
@@ -43,8 +45,12 @@ def ask(command: str, prompt: Path, log: Path, timeout_s: float, variables: Mapp
             env={**os.environ, **variables},
             start_new_session=True,
         )
+    said = bytearray()
     try:
-        answer, said = _read(process, time.monotonic() + timeout_s, timeout_s)
+        return _read(process, said, time.monotonic() + timeout_s, timeout_s)
+    except NoAnswerError as error:
+        words = _last_words(said)
+        raise NoAnswerError(f"{error}: {words}" if words else str(error)) from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -52,14 +58,14 @@ def ask(command: str, prompt: Path, log: Path, timeout_s: float, variables: Mapp
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
-    log.write_bytes(said)
-    return answer
+        log.write_bytes(said[:MAX_LOG_BYTES])
 
 
-def _read(process: subprocess.Popen[bytes], deadline: float, timeout_s: float) -> tuple[str, bytes]:
+def _read(process: subprocess.Popen[bytes], said: bytearray, deadline: float, timeout_s: float) -> str:
+    """The answer; what it says on standard error is added to `said`."""
     assert process.stdout is not None
     assert process.stderr is not None
-    answer, said = bytearray(), bytearray()
+    answer = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, answer)
         selector.register(process.stderr, selectors.EVENT_READ, said)
@@ -79,7 +85,7 @@ def _read(process: subprocess.Popen[bytes], deadline: float, timeout_s: float) -
     text = answer.decode(errors="replace")
     if not text.strip():
         raise NoAnswerError("it printed nothing")
-    return text, bytes(said[:MAX_LOG_BYTES])
+    return text
 
 
 def _check_end(process: subprocess.Popen[bytes], deadline: float) -> None:
@@ -90,3 +96,10 @@ def _check_end(process: subprocess.Popen[bytes], deadline: float) -> None:
         return
     if code:
         raise NoAnswerError(f"it exited with code {code}" if code > 0 else f"it was killed by signal {-code}")
+
+
+def _last_words(said: bytearray) -> str:
+    """The last line of a standard error, shortened."""
+    lines = [line.strip() for line in said[:MAX_LOG_BYTES].decode(errors="replace").splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    return last if len(last) <= MAX_LAST_WORDS else f"{last[:MAX_LAST_WORDS]} ..."

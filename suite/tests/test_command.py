@@ -39,8 +39,14 @@ def test_what_a_terminal_would_obey_is_text(asked):
     [
         ("exit 1", 20, "it exited with code 1"),
         ("echo some; exit 3", 20, "it exited with code 3"),
+        ("echo first >&2; echo 'quota exceeded' >&2; exit 7", 20, "it exited with code 7: quota exceeded"),
+        ("echo waiting >&2; sleep 60", 0.3, "no answer within 0.3 s: waiting"),
         ("kill -9 $$", 20, "it was killed by signal 9"),
-        ("no-such-command-anywhere", 20, "it exited with code 127"),
+        (
+            "no-such-command-anywhere 2>/dev/null || { printf '%300s' 1 | tr ' ' x >&2; exit 127; }",
+            20,
+            f"it exited with code 127: {'x' * 200} ...",
+        ),
         ("true", 20, "it printed nothing"),
         ("printf ' \\n\\t'", 20, "it printed nothing"),
         ("sleep 60", 0.3, "no answer within 0.3 s"),
@@ -54,6 +60,12 @@ def test_no_answer(asked, line, timeout_s, message):
         asked(line, timeout_s)
     assert str(error.value) == message
     assert time.monotonic() - started < 15
+
+
+def test_what_a_command_that_fails_says_is_kept(asked, tmp_path):
+    with pytest.raises(NoAnswerError):
+        asked("echo 'no key: set MODEL_KEY' >&2; exit 1")
+    assert (tmp_path / "command.log").read_text() == "no key: set MODEL_KEY\n"
 
 
 def test_a_flood_of_complaints_is_cut_and_the_answer_stands(asked, tmp_path):
