@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from suite.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    SCALE_KEY,
     StatusLine,
     checkout,
     json_option,
@@ -27,6 +29,7 @@ from suite.cli.problems import find_problem
 from suite.cli.recorded import card_here
 from suite.gpus import RTX_4090
 from suite.judge.sandbox import NONE, SandboxError, choose
+from suite.kernelbench.folder import parse_scale
 from suite.machine import has_gpu
 from suite.optimize.command import ask
 from suite.optimize.loop import Loop
@@ -38,6 +41,8 @@ from suite.solution import python_text, select_solution
 from suite.stages.stage import STAGES
 
 DEFAULT_ROUNDS = 3
+MAY_CHANGE = ("resume", "command", "allow_unsandboxed", "json_path")
+"""What may be given with `--resume`; the rest is the run's own."""
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 
@@ -75,7 +80,7 @@ STAGE_NAMES = tuple(stage.name for stage in STAGES)
     help="Seconds that the command may take for one answer.",
 )
 @click.option("--allow-unsandboxed", is_flag=True, help="Run answers though nothing confines them.")
-@click.option("--resume", help="Go on with this run: its id, or its folder.")
+@click.option("--resume", help="Go on with this run, as it was begun: its id, or its folder.")
 @json_option("JSON lines, one a verdict,")
 @DEVICE_OPTION
 @SANDBOX_OPTION
@@ -110,6 +115,7 @@ def optimize_verb(
       bench optimize --problem argmax --command ./answer.sh --solution mine.py --stage memory --rounds 5
       bench optimize --resume 20260101T000000Z-0a1b2c3d
     """
+    context = click.get_current_context()
     with plain_errors():
         root = checkout()
         runs = root / "reports" / "runs"
@@ -129,13 +135,17 @@ def optimize_verb(
                 timeout_s=timeout_s,
                 answer_timeout_s=answer_timeout_s,
                 sandbox=sandbox,
+                scale=None if SCALE_KEY not in context.meta else str(context.meta[SCALE_KEY]),
             )
             _require_means(settings, allow_unsandboxed)
             folder, settings = _begin(root, runs, settings)
         else:
+            _require_no_changes(context)
             folder = RunFolder.find(runs, resume)
             settings = folder.settings()
             settings = dataclasses.replace(settings, command=command or settings.command)
+            if settings.scale is not None:
+                context.meta[SCALE_KEY] = parse_scale(settings.scale)
             _require_means(settings, allow_unsandboxed)
         try:
             kept = _run(root, folder, settings, json_path)
@@ -143,6 +153,18 @@ def optimize_verb(
             folder.close()
     if not kept:
         sys.exit(EXIT_FAILED)
+
+
+def _require_no_changes(context: click.Context) -> None:
+    """Refuse what a run that goes on would not heed."""
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in MAY_CHANGE
+        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise RunError(f"a run goes on as it was begun; leave out {', '.join(given)}, or begin another")
 
 
 def _begin(root: Path, runs: Path, settings: Settings) -> tuple[RunFolder, Settings]:

@@ -56,6 +56,8 @@ class Settings:
     timeout_s: float
     answer_timeout_s: float
     sandbox: str
+    scale: str | None = None
+    """Of a problem that is a file: the share of its elements that is left, such as "1/4"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """`bench optimize`: its mistakes, its interruption, and a scripted command with the real judge."""
 
 import functools
+from fractions import Fraction
 
+import click
 import pytest
 
 from suite.cli import optimizing_verbs
+from suite.cli.console import SCALE_KEY
 from suite.judge import sandbox
 from suite.optimize.loop import Loop
+from suite.problem import find_problem
 from suite.tests.command import bench
 from suite.tests.fake_workshop import reply
 from suite.tests.wrong_solutions import RIGHT
@@ -26,6 +30,10 @@ bench_optimize = functools.partial(bench, "optimize")
             "'small' is no bench workload: nothing is timed on it",
         ),
         (("--resume", "nothing"), "no run 'nothing'; there are: none"),
+        (
+            ("--resume", "nothing", "--rounds", "5", "--problem", "row_argmin", "--command", "x"),
+            "a run goes on as it was begun; leave out --problem, --rounds, or begin another",
+        ),
         (
             ("--problem", "row_argmin", "--command", "x", "--device", "cuda"),
             "latencies are to be compared, and no NVIDIA GPU answers here",
@@ -62,6 +70,24 @@ def test_an_interruption_says_how_to_go_on(tiny_root, monkeypatch):
     assert outcome.exit_code == 130
     assert outcome.stderr.splitlines()[-1] == f"interrupted: bench optimize --resume {run.name} goes on"
     assert (run / "start.py").read_bytes() == RIGHT.read_bytes()
+
+
+def test_a_run_that_goes_on_keeps_its_scale(tiny_root, monkeypatch):
+    monkeypatch.chdir(tiny_root)
+    monkeypatch.setattr(sandbox, "available", lambda _device="cpu": None)
+    monkeypatch.setattr(Loop, "run", lambda _loop: iter(()))
+    scales = []
+
+    def found(root, _name):
+        scales.append(click.get_current_context().meta.get(SCALE_KEY))
+        return find_problem(root, "row_argmin")
+
+    monkeypatch.setattr(optimizing_verbs, "find_problem", found)
+    words = ("--problem", "a file.py", "--scale", "1/4", "--solution", "tests_right", "--command", "x")
+    bench_optimize(*words, "--device", "cpu")
+    (run,) = (tiny_root / "reports" / "runs").iterdir()
+    bench_optimize("--resume", run.name)
+    assert scales == [Fraction(1, 4)] * 3
 
 
 DELETES = RIGHT.read_text().replace(
