@@ -19,6 +19,7 @@ TEST_MODULES = frozenset(
     {"unittest", "doctest", "timeit", "triton.testing", "torch.testing", "torch.utils.benchmark"}
 )
 INPUT_NAMES = frozenset({"get_inputs", "get_init_inputs"})
+_RUNS = ast.For | ast.While | ast.With | ast.Assert | ast.Delete | ast.Raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,33 +118,49 @@ def _decorator_helpers(tree: ast.Module) -> set[str]:
 
 
 def _foreign_parts(tree: ast.Module) -> Iterator[Breach]:
-    for place, node in enumerate(tree.body):
+    for node in _at_module_level(tree.body):
         if isinstance(node, Function | ast.ClassDef):
-            if node.name in INPUT_NAMES:
-                yield Breach(
-                    node.lineno, f"defines {node.name}", "the problem makes the inputs: leave it out"
-                )
-            elif node.name.startswith(("test_", "Test")) or node.name == "Model":
+            yield from _foreign_name(node.name, node.lineno)
+            if node.name.startswith(("test_", "Test")) or node.name == "Model":
                 yield Breach(node.lineno, f"defines {node.name}", "leave tests and the reference out")
-        elif isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
+        elif _asks_for_main(node):
             yield Breach(
                 node.lineno, "an `if __name__` block", "a solution is imported, never run: leave it out"
             )
-        elif isinstance(node, ast.Expr) and not (place == 0 and isinstance(node.value, ast.Constant)):
-            if not isinstance(node.value, ast.Constant):
-                yield Breach(
-                    node.lineno, "a statement that runs on import", "leave calls, prints and tests out"
-                )
-        elif isinstance(node, ast.For | ast.While | ast.With | ast.Assert | ast.Delete | ast.Raise):
+        elif isinstance(node, _RUNS) or (
+            isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+        ):
             yield Breach(node.lineno, "a statement that runs on import", "leave calls, prints and tests out")
         elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
             yield from _settings(node)
+
+
+def _at_module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that an import comes to, those under `if` and `try` included."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try) and not _asks_for_main(node):
+            handled = [handler.body for handler in node.handlers] if isinstance(node, ast.Try) else []
+            last = node.finalbody if isinstance(node, ast.Try) else []
+            for inner in (node.body, *handled, node.orelse, last):
+                yield from _at_module_level(inner)
+
+
+def _asks_for_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
+
+
+def _foreign_name(name: str, line: int) -> Iterator[Breach]:
+    if name in INPUT_NAMES:
+        yield Breach(line, f"defines {name}", "the problem makes the inputs: leave it out")
 
 
 def _settings(node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> Iterator[Breach]:
     """What a file sets outside of itself would hold for the reference as well."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     for target in targets:
+        if isinstance(target, ast.Name):
+            yield from _foreign_name(target.id, node.lineno)
         if isinstance(target, ast.Attribute) and dotted(target).split(".")[0] in PACKAGES:
             yield Breach(
                 node.lineno, f"sets {dotted(target)}", "a solution changes nothing outside of itself"

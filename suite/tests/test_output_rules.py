@@ -83,6 +83,13 @@ def test_forms_that_are_fine(text):
          ["line 11: defines test_f; leave tests and the reference out"]),
         (IMPORTS + KERNEL + WRAPPER + MODEL + "print(f(1))\n",
          ["line 14: a statement that runs on import; leave calls, prints and tests out"]),
+        (IMPORTS + KERNEL + WRAPPER + "get_inputs = list\n" + MODEL,
+         ["line 11: defines get_inputs; the problem makes the inputs: leave it out"]),
+        (IMPORTS + KERNEL + WRAPPER + MODEL + "if torch.cuda.is_available():\n    A = 1\n    print(A)\n",
+         ["line 16: a statement that runs on import; leave calls, prints and tests out"]),
+        (IMPORTS + KERNEL + WRAPPER + MODEL + "try:\n    f(1)\nexcept ValueError:\n    print(1)\n",
+         [f"line {line}: a statement that runs on import; leave calls, prints and tests out"
+          for line in (15, 17)]),
         ("import torch\ntorch.backends.cuda.matmul.allow_tf32 = True\n" + IMPORTS + KERNEL + WRAPPER + MODEL,
          ["line 2: sets torch.backends.cuda.matmul.allow_tf32; "
           "a solution changes nothing outside of itself"]),
