@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 
 from suite.analysis.inspection import LaunchReport
 from suite.stages.evidence import Case, Evidence, Found, Outcome, all_of, matched, reports_of, where
 from suite.stages.launch_checks import tile_of
-from suite.stages.source import is_block_name
+from suite.stages.source import Kernel, is_block_name
 
 UNTUNED = (Found(Outcome.NOT_APPLICABLE, "nothing is autotuned"),)
-Configuration = tuple[tuple[tuple[str, int], ...], int, int]
-"""Tile, warps, stages."""
+Configuration = tuple[tuple[tuple[str, str], ...], int, int]
+"""Constants that size the tile or are tuned, warps, stages."""
 
 
 def on_jit(mine: Evidence) -> tuple[Found, ...]:
@@ -62,9 +63,10 @@ def three_to_six(case: Case) -> tuple[Found, ...]:
     missing = []
     for old, new in matched(case.mine, case.parent):
         trials = [r for r in case.mine.trials if case.mine.kernel(r) is new]
-        tried = {_configuration(case.mine, r) for r in trials}
         for report in reports_of(case.parent, old):
-            if trials and _configuration(case.parent, report) not in tried:
+            names = _varied(case.mine, new) & report.launch.constants.keys()
+            tried = {_configuration(trial, names) for trial in trials}
+            if trials and _configuration(report, names) not in tried:
                 text = "the configuration of the stage before is not among those tried"
                 missing.append(Found(Outcome.FAILED, text, where(trials[0]), "add it: it may be the best"))
     return (*found, *missing)
@@ -118,7 +120,7 @@ def _redefined(mine: Evidence) -> Iterator[Found]:
 def _counted(mine: Evidence, fewest: int, most: int) -> tuple[Found, ...]:
     return _tuned(
         mine,
-        lambda reports: not fewest <= len({_configuration(mine, report) for report in reports}) <= most,
+        lambda reports: not fewest <= _tried(mine, reports) <= most,
         f"not {fewest} to {most} configurations",
         f"keep {fewest} to {most} near the one that you have",
     )
@@ -137,14 +139,28 @@ def _tuned(
         places.setdefault((report.launch.kernel, report.launch.line), []).append(report)
     return all_of(
         (
-            Found(Outcome.FAILED, f"{found} ({len(reports)} tried)", where(reports[0]), remedy)
+            Found(Outcome.FAILED, f"{found} ({_tried(mine, reports)} tried)", where(reports[0]), remedy)
             for reports in places.values()
             if is_breach(reports)
         ),
-        ", ".join(f"{kernel}: {len(reports)} tried" for (kernel, _), reports in places.items()),
+        ", ".join(f"{kernel}: {_tried(mine, reports)} tried" for (kernel, _), reports in places.items()),
     )
 
 
-def _configuration(mine: Evidence, report: LaunchReport) -> Configuration:
-    options = report.launch.options
-    return (tuple(sorted(tile_of(mine, report).items())), options.num_warps, options.num_stages)
+def _tried(mine: Evidence, reports: list[LaunchReport]) -> int:
+    """Different configurations among trials of one kernel: each comes once for every key."""
+    kernel = mine.kernel(reports[0])
+    names = _varied(mine, kernel) if kernel is not None else frozenset(reports[0].launch.constants)
+    return len({_configuration(report, names) for report in reports})
+
+
+def _varied(mine: Evidence, kernel: Kernel) -> frozenset[str]:
+    """Constants of a kernel that size its tile, and those that its tunings set."""
+    tuned = [t.names for t in mine.source.tunings if mine.source.aliases.get(t.kernel or "") == kernel.name]
+    return kernel.tile.union(*tuned)
+
+
+def _configuration(report: LaunchReport, names: AbstractSet[str]) -> Configuration:
+    options, constants = report.launch.options, report.launch.constants
+    varied = tuple(sorted((name, constants[name]) for name in names & constants.keys()))
+    return (varied, options.num_warps, options.num_stages)

@@ -107,7 +107,7 @@ def tensor_core_tile(mine: Evidence) -> tuple[Found, ...]:
 
 def fp32_tile(mine: Evidence) -> tuple[Found, ...]:
     """The tile of a tl.dot on float32 data."""
-    sides = [s for s in _sides(mine) if any(a.type == "*fp32" for a in s[0].launch.arguments)]
+    sides = [side for side in _sides(mine) if _multiplies_fp32(side[0])]
     if not sides:
         return (Found(Outcome.NOT_APPLICABLE, "no tl.dot on float32 with BLOCK_M/N/K"),)
     found = []
@@ -118,6 +118,13 @@ def fp32_tile(mine: Evidence) -> tuple[Found, ...]:
                 Found(Outcome.FAILED, f"{name} = {value}", where(report), f"choose one of {allowed}")
             )
     return all_of(found, _told(sides))
+
+
+def _multiplies_fp32(report: LaunchReport) -> bool:
+    """It has float32 data, and no tensor core that multiplies narrower values made of them."""
+    opcodes = report.built.sass.tensor_cores if report.built is not None else {}
+    narrower = bool(opcodes) and not any("TF32" in opcode for opcode in opcodes)
+    return not narrower and any(argument.type == "*fp32" for argument in report.launch.arguments)
 
 
 def num_stages_1_to_3(mine: Evidence) -> tuple[Found, ...]:

@@ -45,6 +45,20 @@ def test_how_many_configurations():
     assert only(Check.AUTOTUNE_3_TO_6, five)[0] is PASSED
 
 
+def test_configurations_differ_in_whatever_is_tuned_and_count_once_for_all_keys():
+    unrolled = TUNED.replace("n, BLOCK", "n, UNROLL: tl.constexpr, BLOCK").replace(
+        '"BLOCK": 128', '"UNROLL": 2'
+    )
+    tried = [launch(BLOCK=64, UNROLL=unroll, candidate=True) for unroll in (1, 2, 4)]
+    again = [launch(grid=(7,), BLOCK=64, UNROLL=unroll, candidate=True) for unroll in (1, 2, 4)]
+    mine = evidence(unrolled, *tried, *again, launch(BLOCK=64, UNROLL=1))
+    assert only(Check.AUTOTUNE_2_TO_4, mine) == (PASSED, "", "k: 3 tried")
+    before = evidence(KERNEL, launch(BLOCK=64))  # has no such constant: what both have is compared
+    assert [outcome for outcome, *_ in check(Check.AUTOTUNE_3_TO_6, mine, before)] == [PASSED]
+    other = evidence(KERNEL, launch(BLOCK=128))
+    assert [outcome for outcome, *_ in check(Check.AUTOTUNE_3_TO_6, mine, other)] == [PASSED, FAILED]
+
+
 def test_the_original_is_among_the_configurations():
     before = evidence(KERNEL, launch(BLOCK=128, warps=8))
     without = evidence(TUNED, *trials((128, 2, 3), (128, 4, 3), (128, 16, 3)), launch(BLOCK=128))

@@ -126,6 +126,9 @@ def test_sets_of_a_matmul_tile(sides, fp32, tensor):
 def test_the_float32_set_is_for_float32():
     tile = launch("mm", (4, 4), pointer="*fp16", BLOCK_M=16, BLOCK_N=16, BLOCK_K=128)
     assert only(Check.FP32_TILE, evidence(MATMUL, tile))[0] is APART
+    # float32 in memory, bfloat16 in the product
+    half = launch("mm", (4, 4), tensor_cores=["HMMA.16816.F32.BF16"], BLOCK_M=64, BLOCK_N=64, BLOCK_K=128)
+    assert only(Check.FP32_TILE, evidence(MATMUL, half))[0] is APART
 
 
 def test_limits_of_stages_and_warps():
@@ -197,6 +200,8 @@ def test_micro_tuning_moves_stages_by_one_and_shows_its_warps():
     before = evidence(KERNEL, launch(BLOCK=128, stages=1), profile=fake_profile(kernel_profile(warps=33.2)))
     now = evidence(KERNEL, launch(BLOCK=128, stages=3, warps=8))
     assert only(Check.STAGES_ONE_STEP, now, before) == (FAILED, "line 7, k", "num_stages 1 -> 3")
+    twice = evidence(KERNEL, launch(BLOCK=128, stages=1), launch(grid=(8,), BLOCK=128, stages=3))
+    assert only(Check.STAGES_ONE_STEP, twice, twice)[0] is PASSED
     assert only(Check.WARPS_FOR_OCCUPANCY, now, before) == (
         SHOWN,
         "",
