@@ -89,6 +89,23 @@ class Inspection:
         """Launches that the call makes, an autotuner's trials left out."""
         return sum(report.times for report in self.reports if not report.launch.candidate)
 
+    def configurations(self, report: LaunchReport) -> int:
+        """How many configurations a tuner tried for a launch, which has the first of them; 0: not tuned.
+
+        Which one wins is known on a card alone.
+        """
+        if report.launch.candidate:
+            return 0
+        place = (report.launch.kernel, report.launch.line)
+        trials = [r.launch for r in self.reports if r.launch.candidate]
+        return len(
+            {
+                (tuple(trial.constants.items()), trial.options)
+                for trial in trials
+                if (trial.kernel, trial.line) == place
+            }
+        )
+
     def _has_another(self, report: LaunchReport) -> bool:
         """Whether a tuner tried a configuration of the same kernel, at the same line, that fits."""
         place = (report.launch.kernel, report.launch.line)

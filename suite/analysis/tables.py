@@ -24,7 +24,7 @@ def launches_table(inspection: Inspection) -> Table:
     rows = tuple(
         (
             str(number),
-            report.launch.kernel + (" (tuning)" if report.launch.candidate else ""),
+            _kernel(inspection, report),
             _text(report.launch.line),
             str(report.times),
             _grid(report),
@@ -111,7 +111,7 @@ def card_table(inspections: Sequence[Inspection]) -> Table:
                 limits = ", ".join(report.occupancy.limits) if report.occupancy else ""
                 row = (
                     inspection.solution,
-                    report.launch.kernel,
+                    _kernel(inspection, report),
                     str(report.times),
                     _grid(report),
                     registers,
@@ -137,6 +137,14 @@ def advice(inspection: Inspection) -> list[str]:
 def _fits_text(inspection: Inspection, report: LaunchReport) -> str:
     """ "yes", or why the card refuses a launch."""
     return "; ".join([*report.problems, *filter(None, [inspection.too_large])]) or "yes"
+
+
+def _kernel(inspection: Inspection, report: LaunchReport) -> str:
+    """Its name; of a tuned one, whether this is a trial or what stands for the winner."""
+    if report.launch.candidate:
+        return f"{report.launch.kernel} (tuning)"
+    tried = inspection.configurations(report)
+    return f"{report.launch.kernel} (first of {tried})" if tried else report.launch.kernel
 
 
 def _narrow(access: Access, report: LaunchReport) -> str:

@@ -92,8 +92,9 @@ def inspect_verb(
     """Say what solutions launch and whether a card takes it, without a GPU and without running a kernel.
 
     Follows a solution on tensors that have a size and no data, compiles each launch for the named card and
-    reads the machine code. Exit code 1 when a launch does not fit or does not compile, when the tensors
-    exceed the card's memory, or when a solution cannot be followed.
+    reads the machine code. Of an autotuned kernel every configuration is compiled, and the first stands for
+    the one that a card would find the fastest. Exit code 1 when a launch does not fit or does not compile,
+    when the tensors exceed the card's memory, or when a solution cannot be followed.
 
     \b
     Examples:

@@ -49,7 +49,7 @@ def compiled(evidence: Evidence) -> list[str]:
     inspection = evidence.inspection
     if inspection.failure is not None:
         return [f"The launches could not be followed: {inspection.failure}."]
-    found = [_launch(report) for report in evidence.launches]
+    found = [_launch(report, inspection.configurations(report)) for report in evidence.launches]
     launches = inspection.launches
     if launches is not None:
         others = ", ".join(f"{count} {name}" for name, count in launches.torch_operations.items())
@@ -61,13 +61,15 @@ def compiled(evidence: Evidence) -> list[str]:
     return found + [f"{text}." for text in advice(inspection)]
 
 
-def _launch(report: LaunchReport) -> str:
+def _launch(report: LaunchReport, tried: int) -> str:
     built, launch = report.built, report.launch
     grid = " x ".join(map(str, launch.grid[: launch.rank]))
     times = f"{report.times} times " if report.times > 1 else ""
     constants = ", ".join(f"{name}={value}" for name, value in launch.constants.items())
     head = f"{where(report)}: {times}grid {grid} ({constants}, {launch.options.num_warps} warps, "
     head += f"{launch.options.num_stages} stages)"
+    if tried:
+        head += f", the first of {tried} configurations, of which a card keeps the fastest"
     if built is None:
         return f"{head}: {'; '.join(report.problems)}."
     parts = [

@@ -128,6 +128,21 @@ def test_a_tuner_drops_what_does_not_fit_while_something_does():
     assert not fits(small, broken, REPORT)
 
 
+def test_the_launch_of_a_tuned_kernel_is_said_to_be_the_first_configuration():
+    narrow = dataclasses.replace(LAUNCH, candidate=True, constants={"BLOCK": "64"})
+    trials = [
+        dataclasses.replace(LAUNCH, candidate=True),
+        narrow,
+        dataclasses.replace(narrow, grid=(1, 1, 1)),
+    ]
+    elsewhere = dataclasses.replace(LAUNCH, line=99)
+    reports = [dataclasses.replace(REPORT, launch=launch) for launch in (*trials, LAUNCH, elsewhere)]
+    seen = dataclasses.replace(FINE, reports=tuple(reports))
+    names = [cells[1] for cells in launches_table(seen).rows]
+    assert names == ["k (tuning)"] * 3 + ["k (first of 2)", "k"]
+    assert [cells[1] for cells in card_table([seen]).rows] == ["k (first of 2)", "k"]
+
+
 def test_narrow_loads_are_named_with_line_and_cause():
     assert advice(FINE) == [
         "k, line 12: 8 loads of 4 bytes, 4 in a row a thread: one of 16 bytes would do, were it aligned "

@@ -16,7 +16,7 @@ from suite.profile import to_json as profile_json
 from suite.solution import read_solution
 from suite.stages.answer import code_of
 from suite.stages.card_facts import card_facts
-from suite.stages.findings import binding
+from suite.stages.findings import binding, compiled
 from suite.stages.profile_file import ProfileFileError, read_profile_file
 from suite.stages.prompt import Repair, compose, metrics_of, to_json, to_markdown
 from suite.stages.stage import BLOCK, GRID, MICRO
@@ -168,6 +168,15 @@ def test_a_profile_file_in_the_form_of_the_protocol(tmp_path):
     path = tmp_path / "p.json"
     path.write_text('{"k": {"launch__grid_size": 4.0, "x": null}}')
     assert read_profile_file(path, "", "seed") == {"k": {"launch__grid_size": 4.0, "x": None}}
+
+
+def test_a_tuned_launch_is_said_to_be_one_of_several():
+    trials = [launch(BLOCK=block, candidate=True) for block in (64, 128)]
+    text = compiled(evidence(KERNEL, *trials, launch(BLOCK=64)))[0]
+    assert text.startswith(
+        "line 20, k: grid 64 (BLOCK=64, 4 warps, 3 stages), the first of 2 configurations, "
+        "of which a card keeps the fastest: 40 registers"
+    )
 
 
 @pytest.mark.parametrize(
