@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from suite.problem import Problem
-from suite.solution import Solution, read_solution, require_solution_form
-from suite.stages.answer import AnswerError, code_of, fenced_blocks, is_python
+from suite.solution import Solution, SolutionFileError, read_solution, require_solution_form
+from suite.stages.answer import PYTHON, AnswerError, code_of, fenced_blocks, is_python
 from suite.stages.output_rules import breaches
 
 _AUTHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
@@ -42,7 +42,7 @@ def code_file(file: Path, folder: Path) -> Path:
         SolutionFileError: the file is missing, cannot be read or is over 1 MB.
     """
     read_solution(file)
-    text = file.read_bytes().decode(errors="replace")
+    text = _text(file)
     if text.strip() and is_python(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")):
         return file
     if file.suffix == ".py" and not fenced_blocks(text):
@@ -68,9 +68,8 @@ def prepare(
     """
     if not _AUTHOR.fullmatch(author):
         raise SubmissionError(f"author {author!r}: use 1 to 39 letters, digits and hyphens")
-    file = code_file(file, scratch)
-    require_solution_form(file)
-    _require_output_rules(file)
+    answer, file = file, code_file(file, scratch)
+    _require_form(file, answer, scratch)
     solution = read_solution(file)
     name = idea or re.sub(r"[^A-Za-z0-9_-]+", "-", solution.idea or file.stem).strip("-_")[:60]
     if not _IDEA.fullmatch(name):
@@ -105,11 +104,26 @@ def accept(submission: Submission) -> None:
         raise SubmissionError(f"{submission.target} exists; choose another --idea") from None
 
 
-def _require_output_rules(file: Path) -> None:
-    broken = breaches(file.read_bytes())
+def _require_form(file: Path, answer: Path, scratch: Path) -> None:
+    """Hold the code against the form of a solution and the output rules; lines are those of the answer."""
+    checked = file
+    if file != answer:
+        checked = scratch / "numbered.txt"
+        before = [block.line for block in fenced_blocks(_text(answer)) if block.language in PYTHON]
+        # Without a block the whole answer is the code.
+        checked.write_bytes(b"\n" * sum(before) + file.read_bytes())
+    try:
+        require_solution_form(checked)
+    except SolutionFileError as error:
+        raise SolutionFileError(str(error).replace(str(checked), str(answer))) from error
+    broken = breaches(checked.read_bytes())
     if broken:
         lines = "\n".join(f"  {breach}" for breach in broken)
-        raise SubmissionError(f"{file.name} breaks the output rules (see CONTRIBUTING.md):\n{lines}")
+        raise SubmissionError(f"{answer.name} breaks the output rules (see CONTRIBUTING.md):\n{lines}")
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode(errors="replace")
 
 
 def _sha256(source: bytes) -> str:

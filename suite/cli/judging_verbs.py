@@ -38,8 +38,8 @@ from suite.cli.problems import find_own_problem, find_problem, said
 from suite.judge.sandbox import NONE, SandboxError, choose
 from suite.result import Result, Status
 from suite.runner import NothingToRunError, RunOptions, make_plan, new_run_id
-from suite.solution import MAX_BYTES, Solution, select_solution
-from suite.submission import accept, prepare
+from suite.solution import MAX_BYTES, Solution, SolutionFileError, select_solution
+from suite.submission import SubmissionError, accept, prepare
 from suite.tables import comparison_table
 
 
@@ -175,7 +175,13 @@ def submit_verb(
         if str(file) == "-":
             answer = Path(folder) / "answer.md"
             answer.write_bytes(sys.stdin.buffer.read(MAX_BYTES + 1))
-        submission = prepare(root, problem, answer, author, idea, Path(folder))
+        try:
+            submission = prepare(root, problem, answer, author, idea, Path(folder))
+        except (SubmissionError, SolutionFileError) as error:
+            if answer == file:
+                raise
+            told = str(error).replace(str(answer), "standard input")  # the file is gone when this is read
+            raise SubmissionError(told) from error
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)

@@ -432,7 +432,9 @@ def test_an_answer_is_submitted_from_standard_input(root, monkeypatch):
     assert (root / "solutions" / "row_argmin" / "ada_piped.py").read_text() == RIGHT.read_text()
     empty = CliRunner().invoke(cli.main, arguments, input="")
     assert empty.exit_code == 2
-    assert empty.stderr.endswith("answer.md: the answer is empty\n")
+    assert empty.stderr.endswith("Error: standard input: the answer is empty\n")
+    broken = CliRunner().invoke(cli.main, arguments, input="class ModelNew:\n    def (\n")
+    assert broken.stderr.splitlines()[-1] == "Error: standard input:2: not Python: invalid syntax"
 
 
 def test_what_passed_is_submitted_though_the_inspection_after_it_is_interrupted(root, monkeypatch):

@@ -114,6 +114,29 @@ def test_a_file_that_breaks_the_output_rules_is_refused_with_its_lines(tiny_root
     assert files(tiny_root) == before
 
 
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        ("def f(:\n", SolutionFileError, "{reply}:4: not Python: invalid syntax"),
+        (
+            f"{without_header()}print(1)\n",
+            SubmissionError,
+            "mine.md breaks the output rules (see CONTRIBUTING.md):\n"
+            f"  line {4 + without_header().count(chr(10))}: a statement that runs on import; "
+            "leave calls, prints and tests out",
+        ),
+    ],
+)
+def test_lines_of_a_reply_are_those_of_the_reply(tiny_root, problem, mine, tmp_path, code, error, message):
+    reply = mine.with_suffix(".md")
+    reply.write_text(f"Here it is.\n\n```python\n{code}```\n")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with pytest.raises(error) as refused:
+        prepare(tiny_root, problem, reply, "ada", None, scratch)
+    assert str(refused.value) == message.format(reply=reply)
+
+
 def test_the_code_of_a_reply_is_taken_out_of_it(tmp_path, mine):
     reply = mine.with_suffix(".md")
     reply.write_text(f"Here it is.\n\n```python\n{RIGHT.read_text()}```\nGood luck.\n")
