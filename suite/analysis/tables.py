@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from suite.analysis.facts import Built
@@ -13,6 +14,8 @@ WIDEST_BYTES = 16
 """What one thread moves at most with one instruction on every card up to Hopper."""
 NARROW_BYTES = 4
 """Loads of so many bytes or fewer are named, if those of a line would fill one of the widest."""
+_ALIGNABLE = re.compile(r"\*|[iu](?:8|16|32|64)$")
+"""Types of arguments in which a multiple of 16 says something of an address: pointers and whole numbers."""
 
 
 def launches_table(inspection: Inspection) -> Table:
@@ -152,7 +155,8 @@ def _narrow(access: Access, report: LaunchReport) -> str:
     where = f", line {access.line}" if access.line else ""
     unit = "byte" if access.width_bytes == 1 else "bytes"
     text = f"{where}: {access.count} loads of {access.width_bytes} {unit}"
-    odd = ", ".join(a.name for a in report.launch.arguments if a.specialization == "")
+    arguments = [a for a in report.launch.arguments if _ALIGNABLE.match(a.type)]
+    odd = ", ".join(argument.name for argument in arguments if argument.specialization == "")
     unknown = f" (not known to be multiples of {WIDEST_BYTES}: {odd})" if odd else ""
     needed = WIDEST_BYTES // access.width_bytes
     if access.neighbours < needed:

@@ -238,6 +238,7 @@ def fill_kernel(x_ptr, n, BLOCK: tl.constexpr):
         + model("""
 attempts = [
     lambda: fill_kernel[(x.numel() / 64,)](x, 8, BLOCK=64),
+    lambda: fill_kernel[(4, -1)](x, 8, BLOCK=64),
     lambda: fill_kernel[(1,)](torch.empty(64), 8, BLOCK=64),
     lambda: fill_kernel.warmup(x, 8, BLOCK=64, grid=(1,)).n_regs,
 ]
@@ -252,6 +253,7 @@ raise RuntimeError(" | ".join(said))
     )
     assert seen.failure.partition("): ")[2].split(" | ") == [
         "the sizes of a grid are integers, got (4194304.0,): divide with triton.cdiv",
+        "the sizes of a grid are not negative, got (4, -1): a card launches nothing then",
         "argument 'x_ptr' is a tensor on the CPU, which a kernel cannot access: make it on the device of the "
         "inputs",
         "'n_regs' of what kernel.warmup() gives is known once a card has loaded it: "

@@ -36,6 +36,7 @@ LAUNCH = Launch(
         Argument("x_ptr", "*fp32", "D"),
         Argument("stride", "i32", ""),
         Argument("one", "constexpr", "=1"),
+        Argument("scale", "fp32", ""),
     ),
     options=Options(4, 3, 1, None),
     candidate=False,

@@ -168,9 +168,12 @@ def _sizes(grid: Any) -> list[int]:
     if not isinstance(grid, (tuple, list)) or not 1 <= len(grid) <= 3:
         raise ValueError(f"a grid has one to three sizes, got {grid!r}")
     try:
-        return [operator.index(size) for size in grid]
+        sizes = [operator.index(size) for size in grid]
     except TypeError:
         raise TypeError(f"the sizes of a grid are integers, got {grid!r}: divide with triton.cdiv") from None
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"the sizes of a grid are not negative, got {grid!r}: a card launches nothing then")
+    return sizes
 
 
 def _require_on_card(function: JITFunction[Any], bound: dict[str, Any]) -> None:
