@@ -104,13 +104,15 @@ def main() -> None:
 
 
 def keep(device: str, records: list[dict[str, Any]]) -> None:
-    """One file a problem, in the order of the solutions' names."""
+    """One file a problem, in the order of the solutions' names; the lines of others stay as they are."""
     for problem in {record["problem"] for record in records}:
         path = ROOT / "reports" / "inspect" / device / f"{problem}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        mine = sorted(
-            (record for record in records if record["problem"] == problem), key=lambda r: str(r["solution"])
-        )
+        mine = [record for record in records if record["problem"] == problem]
+        done = {record["solution"] for record in mine}
+        held = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        mine += [record for record in held if record["solution"] not in done]
+        mine.sort(key=lambda record: str(record["solution"]))
         path.write_text("".join(json.dumps(record) + "\n" for record in mine))
 
 

@@ -1,30 +1,36 @@
-"""Final: every lane keeps its own best of one place of whole memory lines; one reduction at the end.
+"""Final: every lane keeps its own best of one place of whole memory lines; work is handed out as it is done.
 
 Changed from block_stage: memory access and what surrounds it.
-- A lane compares and keeps (value, row) in registers; lanes meet once, after the last row. A batch of
-  independent 16-byte loads, then four instructions a value: nothing else stands in the loop, and no mask.
+- A lane compares and keeps (value, row) in registers. A batch of independent 16-byte loads, then four
+  instructions a value: nothing else stands in the loop, and no mask.
 - A row of 4095 floats starts within another place of a 128-byte line than the row before. A warp whose 512
   bytes straddle lines asks for five where four would do. So all rows of one *phase*, here every 32nd, are
   read after each other, from the line that a row starts in to the line that the next row starts in. What a
-  phase found is shifted to its columns in shared memory; a chunk's first values belong to the row before.
-- Rows that are visited out of order: the key and the row are compared together, so the first row wins a tie.
-- The last columns of a strip may be found by the program of the next one. They go to a part of their
-  own, and a second launch joins the parts: 8 bytes an output, written and read, for each program of a column.
+  phase found is moved to its columns in shared memory; a chunk's first values belong to the row before.
+- The next batch is under way while one is compared, from phase to phase and from one unit of work to the
+  next. Left alone the compiler moves those loads behind the comparisons, to save registers: a barrier of the
+  warp and a branch that is always taken hold them in front.
+- A unit of work is 2048 rows of 2048 columns. Each multiprocessor has one program, which takes unit after
+  unit by a counter: they are not served at the same speed, and boards differ in which are slow. With equal
+  shares for all, one kernel took 1.87 ms for pow2_twin on one board and 2.00 on another; one that only reads,
+  with a million programs, takes 1.855 on each.
+- Few rows for each phase at a time, so that what is read together lies together: 1 to 2 % against 4096.
+- Each unit leaves (key, row) of its columns in a part of its own; the last columns of a strip may be found by
+  the next strip's unit and have parts of their own. A second launch takes the least of them, which is the
+  same in whatever order units were done, and the first row of a tie: 16 bytes for each column of a unit.
 - Narrow rows are laid end to end until they are whole lines of memory: 32 rows of 99 columns are 3168 lanes.
   The values of a slab's first and last step are masked one by one, all others not at all.
 - Few rows of many columns: four rows a tile, each read from the 16-byte word that it starts in; a slab's
-  first and last step are loaded before the loop (5 % on first_dim against waiting for each in its turn).
+  first and last step are loaded before the loop (4 % on first_dim against waiting for each in its turn).
 - Tiny slices go one to a thread, with every row unrolled. They and strided views are read where they lie.
-- A register limit makes the compiler issue all loads of a batch first; left alone it issues two, then waits.
 
-Predicted, of 1.952 ms with scalar loads: 1.89 ms. Measured while tuning argmin's twin of this file (H200,
-seed workload): 1.918 ms, 4479 GB/s; a kernel that only reads takes 1.855 ms cold. The others: pow2_twin
-1.898 ms, first_dim 0.489, narrow_inner 0.465. What is left is the tile's stride: aligned rows lose 2 %
-against reading straight on too.
+Predicted, of 1.921 ms with equal shares: 1.88 ms.
+Measured while tuning argmin's twin of this file (H200, seed workload): 1.907 ms, 4503 GB/s; a kernel that
+only reads takes 1.855 ms cold. The others: first_dim 0.489 ms, narrow_inner 0.467.
 """
 
 # author: tritonpeak
-# idea: rows of one phase after the other, so that every load is of whole memory lines
+# idea: rows of one phase after the other, so that every load is of whole memory lines; work by ticket
 
 import math
 from typing import NamedTuple
@@ -45,9 +51,11 @@ class Cut(NamedTuple):
     programs: int  # slabs are split until there are as many
 
 
-# More than LEAST_COLUMNS columns: the rows of one phase after the other.
-WIDE = Cut(block=2048, num_warps=16, unroll=16, registers=128, programs=512)
-REACH = 4096  # rows that a program walks over for each phase, at most
+# More than LEAST_COLUMNS columns: the rows of one phase after the other. `programs` a multiprocessor.
+WIDE = Cut(block=2048, num_warps=16, unroll=8, registers=128, programs=1)
+UNIT_ROWS = 2048  # rows of a unit of work, at most
+MOST_BATCHES = 4  # of a phase before the next has its turn
+MOST_JOINED = 16  # parts that one program joins
 LEAST_COLUMNS = 512
 LEAST_CHUNKS = 32  # rows of a phase
 # Many columns of fewer rows: four at a time, each from the word that it starts in.
@@ -65,101 +73,210 @@ EVICTION = "evict_first"
 
 
 @triton.jit
+def load_chunks(
+    x_ptr,
+    slab_row,
+    offset,
+    batch,
+    end,
+    rows,
+    inner,
+    period,
+    first,
+    strip,
+    stride,
+    BLOCK: tl.constexpr,
+    UNROLL: tl.constexpr,
+    EVICTION: tl.constexpr,
+):
+    # Rows offset, offset + period, ...: a chunk begins with the line that its row begins in, `phase` values
+    # early, and ends where the next row's chunk begins. The chunk of a slab's first row is left out if it
+    # begins before the slab.
+    begin = (slab_row + offset) * inner
+    phase = (begin % 32).to(tl.int32)
+    cols = tl.arange(0, BLOCK)
+    here = tl.minimum((phase + inner) // 32 * 32 - first, strip).to(tl.int32)
+    word = tl.minimum(cols // 4, here // 4 - 1)  # past the end: the last word again
+    count = tl.minimum((rows - offset + period - 1) // period, end)
+    low = tl.where((offset == 0) & (phase > 0), 1, 0)
+    at = tl.maximum(tl.minimum(batch, count - UNROLL), low)  # at the end some chunks again: they beat nothing
+    pointers = x_ptr + begin // 32 * 32 + first + (word * 4 + cols % 4) + at * stride
+    values = ()
+    for u in tl.static_range(UNROLL):
+        value = tl.load(pointers + u * stride, eviction_policy=EVICTION)
+        values = values + (value,)  # noqa: RUF005 - Triton has no `*values`
+    return values, at, phase, here
+
+
+@triton.jit
+def pack(value, row):
+    # Key and row in one integer: the least is the answer.
+    # An integer that sorts against the value: NaN before all, then the largest, the two zeros equal.
+    bits = tl.where(value == 0.0, 0.0, value).to(tl.int32, bitcast=True)
+    key = tl.where(value == value, ~(bits ^ ((bits >> 31) & 0x7FFFFFFF)), -0x80000000)
+    return (key.to(tl.int64) << 32) | (row + 32).to(tl.int64)  # + 32: never negative
+
+
+@triton.jit
+def keep_phase(mine, before, packed, phase, here, own, BLOCK: tl.constexpr, ENDS: tl.constexpr):
+    # What a phase found, moved to its columns.
+    NOTHING: tl.constexpr = 0x7FFFFFFFFFFFFFFF
+    lane = tl.arange(0, BLOCK) + phase
+    moved = tl.gather(packed, tl.minimum(lane, BLOCK - 1), 0) if ENDS else packed
+    mine = tl.minimum(mine, tl.where(lane < here, moved, NOTHING))
+    if ENDS:
+        lane = tl.arange(0, 32) + phase - 32
+        # What stands before a row belongs to the row before it.
+        moved = tl.gather(packed, tl.maximum(lane, 0), 0) - own
+        before = tl.minimum(before, tl.where(lane >= 0, moved, NOTHING))
+    return mine, before
+
+
+@triton.jit
+def place_of(unit, strips, blocks):
+    # Units at work together are neighbours in memory: the strips of a block of rows, then the next block.
+    slab = (unit // strips) // blocks
+    return unit % strips, (unit // strips) % blocks, slab.to(tl.int64)
+
+
+@triton.jit
 def argmax_phases_kernel(
     x_ptr,
     out_ptr,
     partial_ptr,
+    ticket_ptr,
     outputs,
     rows,
     inner,
     period,  # rows until one starts at the same phase of a memory line
-    strip,  # values of a chunk that one program answers for, whole memory lines
+    strip,  # values of a chunk that one unit answers for, whole memory lines
     strips,
-    groups,
-    splits,
-    chunks_per_split,
+    units,
+    blocks,  # of a slab's rows
+    chunks_per_block,
     BLOCK: tl.constexpr,
     UNROLL: tl.constexpr,
+    BATCHES: tl.constexpr,
     SPLIT: tl.constexpr,
     ENDS: tl.constexpr,
+    FENCE: tl.constexpr,
     EVICTION: tl.constexpr,
 ):
-    # Neighbouring programs read neighbouring memory: first the strips of a row, then the next rows.
-    pid = tl.program_id(0)
-    pid_strip = pid % strips
-    pid_group = (pid // strips) % groups
-    pid_split = ((pid // strips) // groups) % splits
-    pid_outer = (((pid // strips) // groups) // splits).to(tl.int64)
-
     cols = tl.arange(0, BLOCK)
     ends = tl.arange(0, 32)
     NOTHING: tl.constexpr = 0x7FFFFFFFFFFFFFFF
-    first = pid_strip.to(tl.int64) * (strip // 32 * 32)
     stride = inner.to(tl.int64) * period // 32 * 32  # whole lines, and the compiler can see it
-    # (key, row) packed: of the columns from `first` on, and of the 32 columns before them.
-    mine = tl.full((BLOCK,), NOTHING, tl.int64)
-    before = tl.full((32,), NOTHING, tl.int64)
-    for offset in range(pid_group, period, groups):
-        # Rows offset, offset + period, ...: a chunk begins with the line that its row begins in, `phase`
-        # values early, and ends where the next row's chunk begins.
-        begin = (pid_outer * rows + offset) * inner
-        phase = (begin % 32).to(tl.int32)
-        here = tl.minimum((phase + inner) // 32 * 32 - first, strip).to(tl.int32)
-        word = tl.minimum(cols // 4, here // 4 - 1)  # past the end: the last word again
-        pointers = x_ptr + begin // 32 * 32 + first + (word * 4 + cols % 4)
-        count = (rows - offset + period - 1) // period
-        start = pid_split * chunks_per_split
-        stop = tl.minimum(start + chunks_per_split, count)
+    chunks = (rows + period - 1) // period
 
-        # A slice of -inf alone never beats this start value: its answer is the first row that any lane has.
-        best = tl.full((BLOCK,), -float("inf"), tl.float32)
-        best_chunk = tl.zeros((BLOCK,), tl.int32) + start
-        if (offset == 0) & (pid_split == 0) & (phase > 0):  # a slab that starts within a line
-            best = tl.load(pointers, mask=first + cols >= phase, other=-float("inf"))
-            start += 1
-        for chunk in range(start, stop, UNROLL):
-            at = tl.minimum(chunk, stop - UNROLL)  # at the end some chunks again, which beat nothing
-            batch = pointers + at * stride
-            for u in tl.static_range(UNROLL):
-                value = tl.load(batch + u * stride, eviction_policy=EVICTION)
-                # True for a larger value and for the first NaN: every comparison with a NaN is false.
-                better = (best == best) & ~(value <= best)
-                best = tl.where(better, value, best)
-                best_chunk = tl.where(better, at + u, best_chunk)
-        if (offset + count * period == rows) & (pid_strip == 0) & (stop == count):  # the last row's end
-            value = tl.load(pointers + count * stride, mask=cols < phase, other=-float("inf"))
-            better = (best == best) & ~(value <= best)
-            best = tl.where(better, value, best)
-            best_chunk = tl.where(better, count, best_chunk)
+    unit = tl.program_id(0)
+    unit_strip, block, slab = place_of(unit, strips, blocks)
+    slab_row = slab * rows
+    first = unit_strip.to(tl.int64) * (strip // 32 * 32)
+    start = block * chunks_per_block
+    end = tl.minimum(start + chunks_per_block, chunks)
+    offset = unit * 0
+    values, at, phase, here = load_chunks(
+        x_ptr, slab_row, offset, start, end, rows, inner, period, first, strip, stride,
+        BLOCK, UNROLL, EVICTION,
+    )  # fmt: skip
+    while unit < units:
+        own = tl.where(first == 0, 1, 0)
+        # Of the columns from `first` on, and of the 32 columns before them.
+        mine = tl.full((BLOCK,), NOTHING, tl.int64)
+        before = tl.full((32,), NOTHING, tl.int64)
+        if ENDS:  # the values of a slab's first row early in a line, and of its last row late in one
+            early = (slab_row * inner % 32).to(tl.int32)
+            if (early > 0) & (start == 0):
+                to = tl.minimum((early + inner) // 32 * 32 - first, strip).to(tl.int32)
+                pointers = x_ptr + slab_row * inner // 32 * 32 + first + cols
+                value = tl.load(pointers, mask=(first + cols >= early) & (cols < to), other=-float("inf"))
+                packed = pack(value, tl.zeros((BLOCK,), tl.int32))
+                mine, before = keep_phase(mine, before, packed, early, to, own, BLOCK, ENDS)
+            last = (slab_row + rows) * inner
+            late = (last % 32).to(tl.int32)
+            if (late > 0) & (first == 0) & (end == chunks):
+                value = tl.load(x_ptr + last // 32 * 32 + ends, mask=ends < late, other=-float("inf"))
+                lane = ends + late - 32
+                moved = tl.gather(pack(value, tl.zeros((32,), tl.int32) + rows - 1), tl.maximum(lane, 0), 0)
+                before = tl.minimum(before, tl.where(lane >= 0, moved, NOTHING))
 
-        # An integer that sorts against the value: NaN before all, then the largest, the two zeros equal.
-        bits = tl.where(best == 0.0, 0.0, best).to(tl.int32, bitcast=True)
-        key = tl.where(best == best, ~(bits ^ ((bits >> 31) & 0x7FFFFFFF)), -0x80000000)
-        row = offset + best_chunk * period
-        packed = (key.to(tl.int64) << 32) | (row + 32).to(tl.int64)  # + 32: never negative
-        lane = cols + phase
-        moved = tl.gather(packed, tl.minimum(lane, BLOCK - 1), 0)
-        mine = tl.minimum(mine, tl.where(lane < here, moved, NOTHING))
+        visits = tl.cdiv(end - start, BATCHES * UNROLL) * period
+        next_unit = units
+        for visit in range(visits):
+            if visit == tl.maximum(visits - 2, 0):  # late: what ends first takes what comes next
+                next_unit = tl.num_programs(0) + tl.atomic_add(ticket_ptr, 1, sem="relaxed")
+            # A slice of -inf alone never beats this start value: its answer is the first row of any lane.
+            best = tl.full((BLOCK,), -float("inf"), tl.float32)
+            best_chunk = tl.zeros((BLOCK,), tl.int32) + at
+            this_offset, this_phase, this_here = offset, phase, here
+            for b in tl.static_range(BATCHES):
+                # The next batch, at a unit's end that of the next unit, is under way while this is compared.
+                if b + 1 < BATCHES:
+                    batch = start + (b + 1) * UNROLL
+                else:
+                    batch = start + b * UNROLL  # after the last unit this batch once more
+                    if visit + 1 < visits:
+                        wraps = offset + 1 >= period
+                        start += tl.where(wraps, BATCHES * UNROLL, 0)
+                        offset = tl.where(wraps, 0, offset + 1)
+                        batch = start
+                    elif next_unit < units:
+                        next_strip, next_block, next_slab = place_of(next_unit, strips, blocks)
+                        slab_row = next_slab * rows
+                        first = next_strip.to(tl.int64) * (strip // 32 * 32)
+                        start = next_block * chunks_per_block
+                        end = tl.minimum(start + chunks_per_block, chunks)
+                        offset = unit * 0
+                        batch = start
+                next_values, next_at, phase, here = load_chunks(
+                    x_ptr, slab_row, offset, batch, end, rows, inner, period, first, strip, stride,
+                    BLOCK, UNROLL, EVICTION,
+                )  # fmt: skip
+                if FENCE:  # else the compiler moves these loads behind the comparisons, to save registers
+                    next_at = tl.inline_asm_elementwise(
+                        "bar.warp.sync 0xffffffff; mov.b32 $0, $1;", "=r,r", [next_at], tl.int32, False, 1
+                    )
+                if next_at < rows:  # always: nothing in a branch moves up before the loads
+                    for u in tl.static_range(UNROLL):
+                        value = values[u]
+                        # True for a larger value and for the first NaN: comparisons with a NaN are false.
+                        better = (best == best) & ~(value <= best)
+                        best = tl.where(better, value, best)
+                        best_chunk = tl.where(better, at + u, best_chunk)
+                values, at = next_values, next_at
+            packed = pack(best, this_offset + best_chunk * period)
+            mine, before = keep_phase(mine, before, packed, this_phase, this_here, own, BLOCK, ENDS)
+
+        this_strip, this_block, this_slab = place_of(unit, strips, blocks)
+        this_first = this_strip.to(tl.int64) * strip
+        live = cols < tl.minimum(inner - this_first, strip)
+        out = this_slab * inner + this_first + cols
+        if SPLIT:
+            tl.store(partial_ptr + this_block.to(tl.int64) * outputs + out, mine, mask=live)
+        else:
+            tl.store(out_ptr + out, tl.maximum((mine & 0xFFFFFFFF) - 32, 0), mask=live)
         if ENDS:
-            lane = ends + phase - 32
-            moved = tl.gather(packed, tl.maximum(lane, 0), 0)
-            # What stands before a row belongs to the row before it.
-            moved -= tl.where(pid_strip == 0, 1, 0)
-            before = tl.minimum(before, tl.where(lane >= 0, moved, NOTHING))
-
-    live = cols < tl.minimum(inner - first, strip)
-    if SPLIT:
-        part = (pid_split * groups + pid_group).to(tl.int64)
-        out = pid_outer * inner + first + cols
-        tl.store(partial_ptr + part * outputs + out, mine, mask=live)
-        if ENDS:
-            part += splits * groups
-            end = tl.where(pid_strip == 0, inner, first)
-            out = pid_outer * inner + end - 32 + ends
+            part = (blocks + this_block).to(tl.int64)
+            out = this_slab * inner + tl.where(this_strip == 0, inner, this_first) - 32 + ends
             tl.store(partial_ptr + part * outputs + out, before)
-    else:
-        index = tl.maximum((mine & 0xFFFFFFFF) - 32, 0)
-        tl.store(out_ptr + pid_outer * inner + first + cols, index, mask=live)
+        unit = next_unit
+
+
+@triton.jit
+def argmax_join_kernel(
+    partial_ptr, out_ptr, outputs, inner, strip, WHOLE: tl.constexpr, ENDS: tl.constexpr, BLOCK: tl.constexpr
+):
+    # From part WHOLE on there are only the last 32 columns of each strip.
+    cols = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    column = cols % inner
+    ends = tl.minimum(strip - column % strip, inner - column) <= 32
+    NOTHING: tl.constexpr = 0x7FFFFFFFFFFFFFFF
+    best = tl.full((BLOCK,), NOTHING, tl.int64)
+    for part in tl.static_range(2 * WHOLE if ENDS else WHOLE):
+        mask = (cols < outputs) & (ends | (part < WHOLE))
+        packed = tl.load(partial_ptr + part * outputs.to(tl.int64) + cols, mask=mask, other=NOTHING)
+        best = tl.minimum(best, packed)
+    tl.store(out_ptr + cols, tl.maximum((best & 0xFFFFFFFF) - 32, 0), mask=cols < outputs)
 
 
 @triton.jit
@@ -214,9 +331,9 @@ def argmax_lines_kernel(
     # A slice of -inf alone never beats this start value: its answer is the first row that any lane has.
     best = tl.full((LANES, BLOCK), -float("inf"), tl.float32)
     best_step = tl.zeros((LANES, BLOCK), tl.int32)
-    place = offsets - slab + start * step_size
     if LANES > 1:  # few steps: the first and the last of each split at once, before the loop waits for any
         low, high = 1, tl.maximum(count - 1, 0)
+        place = offsets - slab + start * step_size
         best = tl.load(start_ptr + offsets, mask=(place >= 0) & (place < length), other=-float("inf"))
         last_place = place + high * step_size
         inside = (last_place >= 0) & (last_place < length)
@@ -225,6 +342,7 @@ def argmax_lines_kernel(
         low = tl.where(pid_split == 0, 1, 0)
         high = count - tl.where(start + count == steps, 1, 0)
         if low == 1:
+            place = offsets - slab
             best = tl.load(start_ptr + offsets, mask=(place >= 0) & (place < length), other=-float("inf"))
     for step in range(low, high, UNROLL):  # past the end: the last whole step again, which beats nothing
         for u in tl.static_range(UNROLL):
@@ -239,7 +357,7 @@ def argmax_lines_kernel(
         best = tl.where(better, last_value, best)
         best_step = tl.where(better, high, best_step)
     elif high < count:
-        place += high * step_size
+        place = offsets - slab + (start + high) * step_size
         value = tl.load(start_ptr + high * step_size + offsets, mask=place < length, other=-float("inf"))
         better = (best == best) & ~(value <= best)
         best = tl.where(better, value, best)
@@ -413,70 +531,79 @@ def argmax_combine_kernel(
 
 
 class Phases(NamedTuple):
-    """How slabs of wide rows are cut into chunks of whole memory lines."""
+    """How slabs of wide rows are cut into chunks of whole memory lines, and those into units of work."""
 
-    unroll: int
+    batches: int  # of a phase before the next has its turn
     period: int  # rows until one starts at the same phase of a line
-    strip: int  # values of a chunk that one program answers for
+    strip: int  # values of a chunk that one unit answers for
     strips: int
-    groups: int  # programs that share the phases
-    splits: int
-    chunks_per_split: int
+    blocks: int  # of a slab's rows
+    chunks_per_block: int
 
 
-def _phases(outer: int, rows: int, inner: int) -> Phases | None:
+def _phases(outer: int, rows: int, inner: int, programs: int) -> Phases | None:
     """The cut of contiguous [outer, rows, inner]; None where rows are narrow or too few."""
     period = 32 // math.gcd(32, inner)
-    chunks = rows // period  # of a phase, or one more
-    unroll = WIDE.unroll if chunks >= LEAST_BATCHES * WIDE.unroll else 8
-    if not LEAST_COLUMNS < inner < 2**24 or chunks < max(LEAST_CHUNKS, unroll + 1):
+    if not LEAST_COLUMNS < inner < 2**24 or rows // period < max(LEAST_CHUNKS, WIDE.unroll + 1):
         return None
     memory_lines = triton.cdiv(inner, 32)  # of the longest chunk
     strip = WIDE.block // 32
     while period > 1 and (memory_lines - 1) % strip == 0:
         strip -= 1  # the last strip has more than 32 columns
     strips = triton.cdiv(memory_lines, strip)
-    programs = outer * strips
-    groups = min(period, triton.cdiv(WIDE.programs, programs))
-    wanted = max(triton.cdiv(rows, REACH), triton.cdiv(WIDE.programs, programs * groups))
-    splits = min(wanted, max(1, chunks // (LEAST_BATCHES * unroll)))
     chunks = triton.cdiv(rows, period)
-    chunks_per_split = triton.cdiv(triton.cdiv(chunks, splits), unroll) * unroll
-    splits = triton.cdiv(chunks, chunks_per_split)
-    return Phases(unroll, period, strip * 32, strips, groups, splits, chunks_per_split)
+    each = WIDE.unroll
+    while 2 * each * period <= UNIT_ROWS and outer * strips * triton.cdiv(chunks, 2 * each) >= 3 * programs:
+        each *= 2
+    batches = min(MOST_BATCHES, each // WIDE.unroll)
+    return Phases(batches, period, strip * 32, strips, triton.cdiv(chunks, each), each)
 
 
 def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
     """Reduce the middle dimension of a contiguous `x` [outer, rows, inner] into `out`."""
     outer, rows, inner = x.shape
-    unroll, period, strip, strips, groups, splits, chunks_per_split = phases
-    outputs = outer * inner
-    whole = groups * splits
-    parts = whole if period == 1 else 2 * whole
+    batches, period, strip, strips, blocks, chunks_per_block = phases
+    outputs, units, ends = outer * inner, outer * strips * blocks, period > 1
+    parts = 2 * blocks if ends else blocks
     partial = torch.empty((parts, outputs), dtype=torch.int64, device=x.device) if parts > 1 else out
-    argmax_phases_kernel[(outer * splits * groups * strips,)](
+    ticket = torch.zeros(1, dtype=torch.int32, device=x.device)
+    argmax_phases_kernel[(min(units, programs_for(x)),)](
         x,
         out,
         partial,
+        ticket,
         outputs,
         rows,
         inner,
         period,
         strip,
         strips,
-        groups,
-        splits,
-        chunks_per_split,
+        units,
+        blocks,
+        chunks_per_block,
         BLOCK=WIDE.block,
-        UNROLL=unroll,
+        UNROLL=WIDE.unroll,
+        BATCHES=batches,
         SPLIT=parts > 1,
-        ENDS=period > 1,
+        ENDS=ends,
+        FENCE=x.device.type != "cpu",  # the interpreter runs no assembly
         EVICTION=EVICTION,
         num_warps=WIDE.num_warps,
         maxnreg=WIDE.registers,
     )
-    if parts > 1:
-        combine(partial, out, 0, whole, inner, strip)
+    if 1 < parts <= MOST_JOINED:
+        argmax_join_kernel[(triton.cdiv(outputs, 256),)](
+            partial, out, outputs, inner, strip, WHOLE=blocks, ENDS=ends, BLOCK=256
+        )
+    elif parts > 1:
+        combine(partial, out, 0, blocks, inner, strip)
+
+
+def programs_for(x: torch.Tensor) -> int:
+    """How many programs of WIDE fill the card that `x` lies on."""
+    if x.device.type == "cpu":
+        return WIDE.programs
+    return WIDE.programs * torch.cuda.get_device_properties(x.device).multi_processor_count
 
 
 class Lines(NamedTuple):
@@ -646,7 +773,7 @@ def argmax(x: torch.Tensor, dim: int) -> torch.Tensor:
         return out
     outer, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
     x = x.reshape(outer, rows, inner)
-    phases = _phases(outer, rows, inner) if x.is_contiguous() else None
+    phases = _phases(outer, rows, inner, programs_for(x)) if x.is_contiguous() else None
     lines = _lines(outer, rows, inner) if x.is_contiguous() else None
     if phases is not None:
         launch_phases(x, out, phases)

@@ -35,7 +35,7 @@ final = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(final)
 for cut, values in cuts.items():
     setattr(final, cut, final.Cut(*values))
-final.LEAST_COLUMNS, final.LEAST_CHUNKS, final.LEAST_BATCHES, final.REACH = columns, 1, 2, 40
+final.LEAST_COLUMNS, final.LEAST_CHUNKS, final.LEAST_BATCHES, final.UNIT_ROWS = columns, 1, 2, 128
 taken = set()
 for path in ("phases", "lines"):
     launch = getattr(final, f"launch_{path}")

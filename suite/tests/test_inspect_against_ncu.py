@@ -81,8 +81,12 @@ def test_records_are_kept_by_problem_in_order(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "ROOT", tmp_path)
     pairs = [("p", "grid_stage"), ("q", "final"), ("p", "baseline")]
     script.keep("card", [{"problem": problem, "solution": solution} for problem, solution in pairs])
-    lines = (tmp_path / "reports" / "inspect" / "card" / "p.jsonl").read_text().splitlines()
-    assert [json.loads(line)["solution"] for line in lines] == ["baseline", "grid_stage"]
+    path = tmp_path / "reports" / "inspect" / "card" / "p.jsonl"
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [record["solution"] for record in kept] == ["baseline", "grid_stage"]
+    script.keep("card", [{"problem": "p", "solution": "baseline", "workload": "again"}])
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [record.get("workload") for record in kept] == ["again", None]
 
 
 def test_an_interruption_ends_what_every_thread_waits_for(script):
