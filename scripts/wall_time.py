@@ -8,6 +8,7 @@ Prints the medians of phases that add up to the wall time, and writes them to re
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -100,7 +101,11 @@ def measure(words: list[str], solution: str, notes: Path) -> tuple[dict[str, flo
 
 def main() -> None:
     """Measure, print, write."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="?", type=int, default=RUNS, help=f"Default: {RUNS}.")
+    runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
         measured = [measure(WORDS, "final", Path(folder) / "notes") for _ in range(runs + 1)]
     kept = [seconds for seconds, _ in measured[1:]]  # the first run fills caches
