@@ -115,7 +115,7 @@ def _clock_facts(folder: Path, warnings: list[str]) -> list[tuple[str, str, str]
                 f"within {(max(medians) - min(medians)) / stats.median(medians):.2%}",
                 f"{shown(repeated[0].problem)}, {shown(repeated[0].solution)}: "
                 f"{significant(min(medians))} to {significant(max(medians))} ms, "
-                "every second one after a minute of load",
+                "every second one right after load",
             )
         )
     for file, due, what in (
