@@ -107,7 +107,8 @@ def fraction_of_peak(
 ) -> float:
     """Speed of light over latency.
 
-    Never clipped: above 1 the byte count is wrong, the data sat in a cache, or work was skipped.
+    Never clipped: above 1 other units did the work than its class stands for (float32 by the tensor
+    cores), or the byte count is wrong, the data sat in a cache, or work was skipped.
     """
     _positive_latency(latency_ms)
     return speed_of_light_ms(bytes_moved, flops, gpu, precision) / latency_ms

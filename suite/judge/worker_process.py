@@ -123,8 +123,7 @@ class WorkerProcess:
 
         Raises:
             WorkerFailedError: an exception in the solution, a missed deadline, a dead worker, or a reply that
-            breaks the
-                protocol.
+                breaks the protocol.
         """
         self._sequence += 1
         message = json.dumps({"seq": self._sequence, "op": op, **fields}).encode() + b"\n"

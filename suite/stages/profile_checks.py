@@ -37,7 +37,7 @@ def _goal(case: Case, metric: str, text: str, may_fall_short: bool, remedy: str)
         return (Found(Outcome.PASSED, told),)
     fraction = case.mine.fraction_of_peak
     if fraction is not None and fraction >= 1:
-        return (Found(Outcome.PASSED, f"{told}; {fraction:.1%} of the peak of its class too"),)
+        return (Found(Outcome.PASSED, f"{told}; {fraction:.1%} of the peak of its class all the same"),)
     if may_fall_short and _rises(case, metric):
         return (Found(Outcome.SHORT, told, remedy=f"left to the next stage: {remedy}"),)
     return (Found(Outcome.FAILED, told, remedy=remedy),)
