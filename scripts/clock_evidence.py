@@ -6,7 +6,8 @@
     python scripts/clock_evidence.py audit     # finals and short kernels against Nsight Compute
 
 Each writes what the suite printed to reports/clock/<device>/, line by line as it comes, and a summary to
-standard output. On an H200 they take about 430, 200, 170 and 110 s; `--load 20` takes 200 s off the first.
+standard output. On an H200 they take about 275 s (with `--load 20`; without it 200 s more), 200,
+170 and 110 s.
 """
 
 from __future__ import annotations
