@@ -15,6 +15,8 @@ from suite.solution import MAX_BYTES
 
 MAX_LOG_BYTES = 64 << 10
 MAX_LAST_WORDS = 200
+KEPT_LAST_BYTES = 4 << 10
+"""Of a standard error that is longer than its log may be."""
 EXIT_GRACE_S = 5.0
 
 
@@ -62,7 +64,7 @@ def ask(command: str, prompt: Path, log: Path, timeout_s: float, variables: Mapp
 
 
 def _read(process: subprocess.Popen[bytes], said: bytearray, deadline: float, timeout_s: float) -> str:
-    """The answer; what it says on standard error is added to `said`."""
+    """The answer; beginning and end of what it says on standard error go into `said`."""
     assert process.stdout is not None
     assert process.stderr is not None
     answer = bytearray()
@@ -77,8 +79,8 @@ def _read(process: subprocess.Popen[bytes], said: bytearray, deadline: float, ti
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     selector.unregister(key.fileobj)
-                elif key.data is answer or len(said) < MAX_LOG_BYTES:
-                    key.data.extend(data)
+                key.data.extend(data)
+            del said[MAX_LOG_BYTES:-KEPT_LAST_BYTES]
             if len(answer) > MAX_BYTES:
                 raise NoAnswerError(f"it said over {MAX_BYTES} bytes")
     _check_end(process, deadline)
@@ -100,6 +102,6 @@ def _check_end(process: subprocess.Popen[bytes], deadline: float) -> None:
 
 def _last_words(said: bytearray) -> str:
     """The last line of a standard error, shortened."""
-    lines = [line.strip() for line in said[:MAX_LOG_BYTES].decode(errors="replace").splitlines()]
+    lines = [line.strip() for line in said[-KEPT_LAST_BYTES:].decode(errors="replace").splitlines()]
     last = next((line for line in reversed(lines) if line), "")
     return last if len(last) <= MAX_LAST_WORDS else f"{last[:MAX_LAST_WORDS]} ..."

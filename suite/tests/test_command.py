@@ -73,6 +73,12 @@ def test_a_flood_of_complaints_is_cut_and_the_answer_stands(asked, tmp_path):
     assert (tmp_path / "command.log").stat().st_size == MAX_LOG_BYTES
 
 
+def test_the_last_words_of_a_flood_are_its_last(asked, tmp_path):
+    with pytest.raises(NoAnswerError, match=r"^it exited with code 1: disk full$"):
+        asked("yes complaint | head -c 3000000 >&2; echo 'disk full' >&2; exit 1")
+    assert (tmp_path / "command.log").stat().st_size == MAX_LOG_BYTES
+
+
 def test_nothing_of_the_command_runs_on(asked, tmp_path):
     pid_file = tmp_path / "pid"
     with pytest.raises(NoAnswerError):
