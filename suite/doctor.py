@@ -6,6 +6,7 @@ import itertools
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -71,15 +72,19 @@ def _package(name: str, low: tuple[int, int], high: tuple[int, int]) -> Finding:
 
 
 def _bytecode() -> list[Finding]:
-    """Is torch compiled to bytecode? pip sees to that, but uv does not, nor pip with --no-compile."""
+    """Is torch compiled to bytecode? pip sees to that, but uv does not, nor pip with --no-compile.
+
+    The first judge that may write beside torch's sources does it too; a confined worker never does.
+    """
     found = find_spec("torch")
     if found is None or found.origin is None:
         return []
     compiled = Path(cache_from_source(found.origin))
     if compiled.exists():
         return [Finding("bytecode", "ok", f"torch is compiled: {compiled.parent}")]
-    text = "torch has none: every process compiles its sources anew, 2 s of each run on the host of an H200"
-    return [Finding("bytecode", "warning", text, f"python -m compileall -q -j 0 {Path(found.origin).parent}")]
+    text = "torch has none: until it has, its sources are compiled anew each time, 2 s of a run (H200 host)"
+    folder = shlex.quote(str(Path(found.origin).parent))
+    return [Finding("bytecode", "warning", text, f"python -m compileall -q -j 0 {folder}")]
 
 
 def _gpus(states: list[GpuState]) -> list[Finding]:

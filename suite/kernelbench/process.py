@@ -34,6 +34,7 @@ def derive(
     """
     request = {"folder": str(folder), "sizes": source.sizes, "scale": scale}
     step = "starting"
+    limit = f" (it has {TIMEOUT_S:g} s for this and all that follows)"
     child.copy_code(folder, NEEDED)
     sandbox, why = child.confinement()
     if sandbox is None:
@@ -44,11 +45,9 @@ def derive(
         ):
             message = json.loads(line)
             if message["kind"] == "step":
-                limit = (
-                    "" if step != "starting" else f" (it has {TIMEOUT_S:g} s for this and all that follows)"
-                )
                 step = message["text"]
-                on_step(step + limit)
+                on_step(f"{step}{limit}")
+                limit = ""  # said once
             elif message["kind"] == "unfit":
                 raise SourceError(f"{source.path}: {message['reason']}")
             else:

@@ -87,7 +87,7 @@ def test_a_torch_without_bytecode(machine, tmp_path):
     assert machine(compiled=False)["bytecode"] == Finding(
         "bytecode",
         "warning",
-        "torch has none: every process compiles its sources anew, 2 s of each run on the host of an H200",
+        "torch has none: until it has, its sources are compiled anew each time, 2 s of a run (H200 host)",
         f"python -m compileall -q -j 0 {tmp_path / 'torch'}",
     )
 
