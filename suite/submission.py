@@ -119,7 +119,7 @@ def _require_form(file: Path, answer: Path, scratch: Path) -> None:
     broken = breaches(checked.read_bytes())
     if broken:
         lines = "\n".join(f"  {breach}" for breach in broken)
-        raise SubmissionError(f"{answer.name} breaks the output rules (see CONTRIBUTING.md):\n{lines}")
+        raise SubmissionError(f"{answer} breaks the output rules (see CONTRIBUTING.md):\n{lines}")
 
 
 def _text(file: Path) -> str:

@@ -434,8 +434,11 @@ def test_running_a_slow_file_anew_is_not_counted_and_a_search_that_ends_says_so(
 ) -> None:
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
 
+    ran: list[dict[str, Any]] = []
+
     def run_file(subject: Subject, sizes: dict[str, Any]) -> None:
-        clock.now += 4.0
+        clock.now += 0.0 if sizes in ran else 4.0
+        ran.append(sizes)
 
     monkeypatch.setattr(shrinking, "time", clock)
     monkeypatch.setattr(Subject, "run_file", run_file)

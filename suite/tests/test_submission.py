@@ -106,7 +106,7 @@ def test_a_file_that_breaks_the_output_rules_is_refused_with_its_lines(tiny_root
     with pytest.raises(SubmissionError) as error:
         prepare(tiny_root, problem, mine, "ada", None, tiny_root)
     assert str(error.value).splitlines() == [
-        "mine.py breaks the output rules (see CONTRIBUTING.md):",
+        f"{mine} breaks the output rules (see CONTRIBUTING.md):",
         "  line 39: 'get_inputs' stands after ModelNew; ModelNew is the last part: move it up",
         "  line 39: defines get_inputs; the problem makes the inputs: leave it out",
         "  line 43: a statement that runs on import; leave calls, prints and tests out",
@@ -121,7 +121,7 @@ def test_a_file_that_breaks_the_output_rules_is_refused_with_its_lines(tiny_root
         (
             f"{without_header()}print(1)\n",
             SubmissionError,
-            "mine.md breaks the output rules (see CONTRIBUTING.md):\n"
+            "{reply} breaks the output rules (see CONTRIBUTING.md):\n"
             f"  line {4 + without_header().count(chr(10))}: a statement that runs on import; "
             "leave calls, prints and tests out",
         ),
