@@ -97,8 +97,8 @@ class Evidence:
         for result in self.results:
             latency_ms = result.latency_ms
             if result.workload == self.inspection.workload and latency_ms and work is not None and gpu:
-                precision = None if work.flops == 0 else self.precision
-                return roofline.fraction_of_peak(latency_ms, work.bytes_moved, work.flops, gpu, precision)
+                flops = work.flops if self.precision is not None else 0  # of an exact task no rate binds
+                return roofline.fraction_of_peak(latency_ms, work.bytes_moved, flops, gpu, self.precision)
         return None
 
     @property

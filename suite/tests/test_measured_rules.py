@@ -50,6 +50,15 @@ def test_who_beats_the_roof_of_its_class_is_not_asked_how_busy_that_unit_is(late
     assert only(Check.BINDING_GOAL, mine)[0] is FAILED
 
 
+def test_an_exact_task_has_no_roof_of_a_class_though_its_operations_are_counted():
+    work = Work(4_800_000_000, 1_200_000_000, (), ())
+    profile = fake_profile(kernel_profile(dram=20.0))
+    results = [fake_result(workload="seed", precision=None, latency_ms=2.0)]
+    mine = evidence(KERNEL, launch(BLOCK=128), profile=profile, work=work, results=results)
+    assert mine.fraction_of_peak == pytest.approx(0.5)
+    assert only(Check.BINDING_GOAL, mine) == (FAILED, "", "memory-bound, DRAM 20.0 % (> 60 %)")
+
+
 def test_the_card_that_measured_decides_what_binds():
     # 68.7 GFLOP over 1.07 GB: in float32 an H200's memory takes 0.22 ms, its CUDA cores 1.03 ms.
     work = Work(1_073_741_824, 68_719_476_736, ("fp32", "tf32"), ())
