@@ -171,26 +171,26 @@ def submit_verb(
     root = checkout()
     with plain_errors(), tempfile.TemporaryDirectory(prefix="bench-answer-") as folder:
         problem = find_own_problem(root, problem_name)
-        answer = file
-        if str(file) == "-":
-            answer = Path(folder) / "answer.md"
+        answer, called = file, str(file)
+        if called == "-":
+            answer, called = Path(folder) / "answer.md", "standard input"
             answer.write_bytes(sys.stdin.buffer.read(MAX_BYTES + 1))
         try:
             submission = prepare(root, problem, answer, author, idea, Path(folder))
         except (SubmissionError, SolutionFileError) as error:
-            if answer == file:
-                raise
-            told = str(error).replace(str(answer), "standard input")  # the file is gone when this is read
-            raise SubmissionError(told) from error
+            # The file of a piped answer is gone when this is read.
+            raise SubmissionError(str(error).replace(str(answer), called)) from error
         on = device_of(device)
         options = RunOptions(on, timeout_s=timeout_s, audit=on == "cuda", sandbox=sandbox)
         confinement, why = choose(sandbox, options.device)
         if confinement == NONE and not allow_unsandboxed:
-            raise SandboxError(f"nothing confines {file}: {why}; --allow-unsandboxed submits it all the same")
+            raise SandboxError(
+                f"nothing confines {called}: {why}; --allow-unsandboxed submits it all the same"
+            )
         results = judge(root, problem, [submission.solution], options, None, save=False)
         show(root, problem, results)
         if not results or any(result.status is not Status.PASSED for result in results):
-            note(f"not submitted: {file} did not pass")
+            note(f"not submitted: {called} did not pass")
             sys.exit(EXIT_FAILED)
         if any("audit" in result.flags for result in results):
             note(

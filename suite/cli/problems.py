@@ -42,9 +42,8 @@ def find_own_problem(root: Path, name: str) -> Problem:
         UnknownNameError: there is no such problem, or it is a file, of which nothing is kept here.
     """
     if name.endswith(".py"):
-        raise UnknownNameError(
-            f"{name} is no problem of this checkout; `bench import kernelbench {name}` makes it one"
-        )
+        makes = f"bench import kernelbench {shlex.quote(name)}"
+        raise UnknownNameError(f"{name} is no problem of this checkout; `{makes}` makes it one")
     return folders.find_problem(root, name)
 
 

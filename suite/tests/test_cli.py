@@ -435,8 +435,13 @@ def test_an_answer_is_submitted_from_standard_input(root, monkeypatch):
     assert empty.stderr.endswith("Error: standard input: the answer is empty\n")
     broken = CliRunner().invoke(cli.main, arguments, input="class ModelNew:\n    def (\n")
     assert broken.stderr.splitlines()[-1] == "Error: standard input:2: not Python: invalid syntax"
+    monkeypatch.setattr(judging_verbs, "choose", lambda *_: ("none", "no bubblewrap"))
+    unconfined = CliRunner().invoke(cli.main, [*arguments, "--idea", "other"], input=reply)
+    assert unconfined.stderr.splitlines()[-1] == (
+        "Error: nothing confines standard input: no bubblewrap; --allow-unsandboxed submits it all the same"
+    )
     foreign = CliRunner().invoke(cli.main, arguments, input=f"{RIGHT.read_text()}\nprint(1)\n")
-    assert "Error: standard input breaks the output rules (see CONTRIBUTING.md):" in foreign.stderr.splitlines()
+    assert "Error: standard input breaks the output rules (see CONTRIBUTING.md):\n" in foreign.stderr
 
 
 def test_what_passed_is_submitted_though_the_inspection_after_it_is_interrupted(root, monkeypatch):
