@@ -6,11 +6,11 @@
     python scripts/evidence.py --out DIR exploits inspect     # these parts
     python scripts/evidence.py --out DIR --limit 560 results profiles
 
-A part is a few commands, of which the first is cheap: where it fails the others are not begun. Parts that
-time nothing and read no counter run together, before the others, which have the card to themselves one after
-the other. DIR/PART.tar.gz has what a part said and every file that it wrote under reports/, as soon as one of
-its commands ends; unpack it in the checkout. At the end a table says what came of each part; exit code 1
-where one did not do well. Seconds are those of an H200 with 16 cores, predicted where nobody has measured
+A part is one command, or a few of which the first is cheap: where it fails the others are not begun. Parts
+that time nothing and read no counter run together, before the others, which have the card to themselves one
+after the other. DIR/PART.tar.gz has what a part said and every file that it wrote under reports/, as soon as
+one of its commands ends; unpack it in the checkout. At the end a table says what came of each part; exit code
+1 where one did not do well. Seconds are those of an H200 with 16 cores, predicted where nobody has measured
 them; a command that takes more than twice as long, and more than a minute, is ended.
 """
 

@@ -22,6 +22,7 @@ from judging_cost import ROOT, WORDS, run_once
 
 RUNS = 5
 AT_ONCE = 3  # the judge and two workers import torch at the same time
+# The judge as ever, which notes begin and end of what it asks of its workers: only here.
 TIMED = """
 import time
 begun = time.monotonic()

@@ -33,5 +33,5 @@ def refusal(problem: Problem, workload: str, have_gb: float, card: str) -> str |
     return (
         f"workload {workload!r} of {problem.name} takes about {need_gb:.1f} GB to judge: inputs and "
         f"state, the same in float64, and what the reference holds meanwhile. {card} has "
-        f"{have_gb:.1f} GB; --scale 1/{share} shrinks its sizes"
+        f"{have_gb:.1f} GB; --scale 1/{share} with its file shrinks its sizes"
     )

@@ -221,7 +221,7 @@ def test_what_judging_takes_is_held_against_the_card(answers, tiny_root):
     assert outcome.stderr.splitlines()[-1] == (
         "warning: workload 'seed' of row_argmin takes about 30.0 GB to judge: inputs and state, the same in "
         "float64, and what the reference holds meanwhile. An NVIDIA GeForce RTX 4090 has 24.0 GB; "
-        "--scale 1/2 shrinks its sizes"
+        "--scale 1/2 with its file shrinks its sizes"
     )
     larger = bench_inspect("--problem", "row_argmin", "--solution", "tests_right", "--gpu", "h200")
     assert "to judge" not in larger.stderr
