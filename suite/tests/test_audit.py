@@ -1,12 +1,14 @@
 """What Nsight Compute's table says of the calls that the judge made."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from suite.judge.audit import NCU_TABLE, disagrees, ncu_prefix, read_ncu
 from suite.judge.trial import UnfitError
 from suite.result import Audit, Status
+from suite.worker import clock
 
 HEAD = '==PROF== Connected to process 7\n"ID","Kernel Name","gpu__time_duration.sum"\n'
 UNITS = '"","","ns"\n'
@@ -29,6 +31,25 @@ def test_the_kernels_of_each_call_are_added_up_without_the_flush(tmp_path: Path)
         [("autotune", "9,000,000"), *call(("a", "1,000,000"), ("b", "500,000")), *call(("a", "2,000,000"))],
     )
     assert read_ncu(path, 2) == [1.5, 2.0]
+
+
+def test_a_worker_marks_its_calls_as_the_table_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[tuple[str, str]] = []
+
+    def solution() -> str:
+        launched.append(("a", "1000"))
+        return "outputs"
+
+    monkeypatch.setattr(clock, "spin", lambda _cycles: launched.append((SPIN, "900")))
+    monkeypatch.setattr(clock.cuda_ipc, "reset_persisting_l2", lambda: None)
+    cold = object.__new__(clock.ColdClock)  # making one takes a card
+    cold._synchronize = lambda: None
+    cold._flush = SimpleNamespace(sum=lambda: launched.append(("reduce_kernel", "60000")))
+    assert [cold.time(solution, "ncu") for _ in range(2)] == 2 * [("outputs", 0.0)]
+    assert launched == 2 * call(("a", "1000"))
+    assert read_ncu(table(tmp_path / "t.csv", launched), 2) == [0.001, 0.001]
 
 
 def test_a_table_without_a_row_of_units_is_in_nanoseconds(tmp_path: Path) -> None:
