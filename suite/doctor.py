@@ -74,7 +74,8 @@ def _package(name: str, low: tuple[int, int], high: tuple[int, int]) -> Finding:
 def _bytecode() -> list[Finding]:
     """Is torch compiled to bytecode? pip sees to that, but uv does not, nor pip with --no-compile.
 
-    The first judge that may write beside torch's sources does it too; a confined worker never does.
+    The first judge that may write beside torch's sources does it too, unless PYTHONDONTWRITEBYTECODE forbids
+    it; a confined worker never does.
     """
     found = find_spec("torch")
     if found is None or found.origin is None:

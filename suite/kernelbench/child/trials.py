@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from suite.kernelbench.child.subject import Sizes, Subject, UnfitFileError, kind
 
 DRAWS = 6
 DRAWS_S = 2.0
-"""After so long no further draw is begun: one of large sizes tells enough."""
+"""After so long no further draw is begun: one or two of large sizes tell enough."""
 HEADROOM = 64
 """An output whose dtype holds no number so many times as large may overflow on another draw."""
 
@@ -42,10 +43,7 @@ class Trials:
             UnfitFileError: it does not run in float64.
         """
         worst = 0.0
-        deadline = time.monotonic() + DRAWS_S
-        for seed in range(draws):
-            if seed and time.monotonic() > deadline:
-                break
+        for seed in _while_quick(draws):
             model, inputs = self._drawn(seed, sizes, distribution)
             try:
                 truth = self._subject.run_wide(model, inputs)
@@ -64,11 +62,8 @@ class Trials:
 
     def errors_of_bf16_inputs(self, sizes: Sizes, distribution: str) -> float:
         """The bound that the least of some draws needs when the inputs alone are rounded to bfloat16."""
-        needed: list[float] = []
-        deadline = time.monotonic() + DRAWS_S
-        for seed in range(DRAWS):
-            if needed and time.monotonic() > deadline:
-                break
+        needed = []
+        for seed in _while_quick(DRAWS):
             model, inputs = self._drawn(seed, sizes, distribution)
             truth = self._subject.run_wide(model, inputs)
             coarse = [to_bf16(x.double()) if x.is_floating_point() else x for x in inputs]
@@ -82,10 +77,7 @@ class Trials:
         float64. With `rounding` as in `errors`.
         """
         worst = 0.0
-        deadline = time.monotonic() + DRAWS_S
-        for seed in range(DRAWS):
-            if seed and time.monotonic() > deadline:
-                break
+        for seed in _while_quick(DRAWS):
             model, inputs = self._drawn(seed, sizes, distribution)
             truth = self._subject.run_wide(model, inputs)
             answers = self._subject.run(model, inputs)
@@ -108,10 +100,10 @@ class Trials:
         """
         with seeded(5):
             model = self._subject.model(sizes, "cpu")
-            draws: list[list[torch.Tensor]] = []
-            deadline = time.monotonic() + DRAWS_S
-            while len(draws) < 2 or (len(draws) < DRAWS and time.monotonic() < deadline):
-                draws.append(self._subject.run_wide(model, self._subject.inputs(sizes)))
+            draws = [
+                self._subject.run_wide(model, self._subject.inputs(sizes))
+                for _ in _while_quick(DRAWS, least=2)
+            ]
         shares = [_spread(torch.stack(output)) for output in zip(*draws, strict=True)]
         return [share for share in shares if share is not None]
 
@@ -120,6 +112,15 @@ class Trials:
     ) -> tuple[torch.nn.Module, list[torch.Tensor]]:
         with seeded(seed):
             return self._subject.model(sizes, "cpu"), self._subject.inputs(sizes, distribution)
+
+
+def _while_quick(draws: int, least: int = 1) -> Iterator[int]:
+    """The numbers of the draws: `least` in any case, the others while there is time."""
+    deadline = time.monotonic() + DRAWS_S
+    for number in range(draws):
+        if number >= least and time.monotonic() > deadline:
+            return
+        yield number
 
 
 def _needed(answers: list[torch.Tensor], truth: list[torch.Tensor]) -> float:
