@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from suite.stats import median_ci
+from suite.stats import median, median_ci
 
 # NVML's clocks-event reasons that mean "slower than asked for": software power cap (0x4), hardware slowdown
 # (0x8), software thermal (0x20), hardware thermal (0x40), power brake (0x80). Idle and user settings are not
@@ -124,5 +124,5 @@ class Sampler:
 
     def _narrow(self) -> bool:
         low, high = median_ci(self.samples_ms)
-        middle = (low + high) / 2
-        return (high - low) / 2 <= self.limits.half_width * middle
+        middle = median(self.samples_ms)
+        return max(high - middle, middle - low) <= self.limits.half_width * middle

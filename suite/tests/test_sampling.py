@@ -11,6 +11,7 @@ from suite.judge.measure import claimed_latency_ms, require_wall_clock, unaccoun
 from suite.judge.sampling import ClockState, Limits, Sampler
 from suite.judge.trial import Call, UnfitError
 from suite.result import Status
+from suite.stats import median, median_ci
 
 POWER_CAP = 0x4
 IDLE = 0x1
@@ -63,6 +64,15 @@ def test_sampling_goes_on_until_the_interval_is_narrow() -> None:
     sampler = measure(Noisy(), Limits())
     assert 30 < len(sampler.samples_ms) < 200
     assert not sampler.noisy
+
+
+def test_each_side_of_the_interval_must_be_narrow() -> None:
+    sampler = Sampler(Limits(most=30), None, lambda: 0.0)
+    for place in range(30):  # 16 of 1 ms, 14 of 1.008 ms: the interval is [1, 1.004], 0.4 % on one side
+        sampler.offer(1.008 if place % 2 and place < 28 else 1.0, 1.0, [])
+    assert median(sampler.samples_ms) == 1.0
+    assert median_ci(sampler.samples_ms) == (1.0, 1.004)
+    assert sampler.noisy
 
 
 def test_a_wide_interval_at_the_limit_is_noisy() -> None:
