@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from suite.worker import clock
 from suite.worker.clock import ColdClock, cover_for
@@ -31,13 +32,18 @@ def device(monkeypatch):
         get_device_properties=lambda _index: SimpleNamespace(L2_cache_size=60 << 20),
         current_stream=lambda: "the stream",
     )
-    torch = SimpleNamespace(
+    fake = SimpleNamespace(
         cuda=cuda,
         ones=lambda size, dtype, device: notes.append(f"{size} {dtype} on {device}") or flush,
         float32="floats",
         _C=SimpleNamespace(_CudaEventBase=Event, _cuda_synchronize=lambda: notes.append("synchronize")),
     )
-    monkeypatch.setattr(clock, "torch", torch)
+    monkeypatch.setattr(clock, "torch", fake)
+    monkeypatch.setattr(
+        clock,
+        "a_byte_of_each_page",
+        lambda tensor: SimpleNamespace(sum=lambda: notes.append(f"touch {tensor}")),
+    )
     monkeypatch.setattr(clock, "spin", lambda cycles: notes.append(f"spin {cycles}"))
     monkeypatch.setattr(clock.cuda_ipc, "reset_persisting_l2", lambda: notes.append("reset"))
     return notes
@@ -50,6 +56,33 @@ def test_a_call_is_cold_and_covered(device):
     assert timer.time(lambda: device.append("call") or "output", "events") == ("output", 1.5)
     event = "event on the stream"
     assert device == ["synchronize", "reset", "flush", "spin 800000", event, "call", event, "synchronize"]
+
+
+@pytest.mark.parametrize("method", ["events", "ncu", "kernel_timestamps"])
+def test_the_pages_of_the_inputs_are_known_before_the_caches_are_flushed(device, monkeypatch, method):
+    def traced(call, prepare):
+        prepare()
+        return call(), []
+
+    monkeypatch.setattr(clock, "traced", traced)
+    ColdClock().time(lambda: device.append("call"), method, ["a", "b"])
+    steps = [note for note in device if note.split()[0] in ("touch", "flush", "call")]
+    assert steps == ["touch a", "touch b", "flush", "call"]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "pages"),
+    [
+        (torch.arange(1 << 20, dtype=torch.float32), 64),  # 4 MB
+        (torch.arange(1 << 15, dtype=torch.float64)[5:].reshape(3, -1).T, 4),
+        (torch.zeros(3, dtype=torch.int8), 1),
+        (torch.zeros(0), 0),
+    ],
+)
+def test_each_page_is_touched_whatever_the_layout(tensor, pages):
+    found = clock.a_byte_of_each_page(tensor)
+    start = tensor.untyped_storage().data_ptr()
+    assert [byte.data_ptr() - start for byte in found] == [65536 * page for page in range(pages)]
 
 
 def test_a_slow_host_gets_a_longer_cover(device):

@@ -176,7 +176,7 @@ class SolutionHost:
             value, spans = traced(call, lambda: spin(1))
             return value, None, spans
         if self._clock is not None and request["method"] is not None:
-            return (*self._clock.time(call, request["method"]), None)
+            return (*self._clock.time(call, request["method"], self._inputs), None)
         value = call()
         torch.cuda.synchronize()  # errors of an asynchronous launch belong to this call
         return value, None, None
