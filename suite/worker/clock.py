@@ -1,10 +1,8 @@
 """Device time of one cold call.
 
-Held against ncu's `gpu__time_duration` on an H200, an event pair less an empty pair gives 0.12 to 0.19 us
-more from 4 to 48 us in a process of its own (once; medians of 60 calls, of 15 under ncu, after one flush).
-Behind the judge, whose kernels run between the calls, ncu's times of the same kernels grow by 0.3 to 1.2 us
-and ours by 0 to 0.5: there we give 0.1 to 1.1 us less than ncu up to 50 us (5.2 % at 12 us, 2.2 % at 48 us)
-and 0.5 % less beyond (reports/clock/nvidia-h200/audit.jsonl, medians of 15 calls).
+Held against ncu's `gpu__time_duration` on an H200, behind the same flush, an event pair less an empty pair
+gives 0.2 us more at 4 and 12 us, within 0.4 % at 19 and 33 us, 0.9 % less at 48 us and within 0.3 % from 0.3
+to 1.9 ms (reports/clock/nvidia-h200/audit.jsonl, medians of 15 calls under ncu).
 CUPTI's kernel timestamps leave out what a launch costs the device: 1.2 us less than ncu at 4 us.
 """
 
