@@ -128,6 +128,13 @@ with PretendCuda():
     answers["done"] = [event.query(), side.query(), side.record_event().query()]
     answers["stream"] = cuda.default_stream().cuda_stream
 
+    answers["graphs"] = []
+    for graphed in (cuda.CUDAGraph, lambda: cuda.graph(None), lambda: cuda.make_graphed_callables(None, ())):
+        try:
+            graphed()
+        except RuntimeError as error:
+            answers["graphs"].append(str(error))
+
     x = torch.arange(100.0, device="cuda")
     out, block = torch.empty_like(x), torch.zeros(1, dtype=torch.int32, device="cuda")
     add_one[lambda meta: (triton.cdiv(100, meta["BLOCK"]),)](x, out, block, 100)
@@ -172,3 +179,8 @@ def test_streams_and_events_are_done_at_once(answers):
 
 def test_an_autotuned_kernel_runs_with_its_first_configuration(answers):
     assert answers["autotuned"] == [[16], True]
+
+
+def test_a_cuda_graph_says_what_it_needs(answers):
+    said = "a CUDA graph is captured on a GPU; there is none here, try this file where there is one"
+    assert answers["graphs"] == [said, said, said]

@@ -114,6 +114,13 @@ class _Event:
         return 0.0
 
 
+def _no_graph(*_args: Any, **_kwargs: Any) -> Any:
+    """What is captured would have to be launched again by every replay."""
+    raise RuntimeError(
+        "a CUDA graph is captured on a GPU; there is none here, try this file where there is one"
+    )
+
+
 class _Driver:
     """What Triton asks of its active driver outside a launch."""
 
@@ -176,6 +183,9 @@ def install(card: dict[str, Any]) -> None:
         "default_stream": lambda _device=None: _Stream(),
         "Stream": _Stream,
         "Event": _Event,
+        "CUDAGraph": _no_graph,
+        "graph": _no_graph,
+        "make_graphed_callables": _no_graph,
     }
     for name, answer in answers.items():
         setattr(torch.cuda, name, answer)
