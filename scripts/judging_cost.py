@@ -65,7 +65,7 @@ def swapped(command, **rest):
 
 
 suite.judge_process.subprocess.Popen = swapped
-from suite.cli import main
+from suite.__main__ import main
 
 main()
 """

@@ -1,5 +1,38 @@
-"""`python -m suite` is the `bench` command."""
+"""The `bench` command, also as `python -m suite`."""
 
-from suite.cli import main
+from __future__ import annotations
 
-main(prog_name="bench")
+import contextlib
+import sys
+import threading
+
+from suite.judge.sandbox import SandboxError, find
+from suite.machine import has_gpu
+
+JUDGING = {"compare", "run", "submit"}
+OTHERWISE = {"-h", "--help", "cpu", "none"}
+"""Words, also after `--device=` and `--sandbox=`, that make another sandbox the right one, or none."""
+
+
+def main() -> None:
+    """Run the command. A verb that judges needs the sandbox tried, which is done while it is imported."""
+    if tries_ahead(sys.argv[1:]):
+        threading.Thread(target=try_sandbox).start()
+    from suite.cli import main as command
+
+    command(prog_name="bench")
+
+
+def tries_ahead(words: list[str]) -> bool:
+    """Will the command with these words want this machine's sandbox?"""
+    return words[:1] != [] and words[0] in JUDGING and OTHERWISE.isdisjoint(w.split("=")[-1] for w in words)
+
+
+def try_sandbox() -> None:
+    """Try it, so that the answer is there, or near, for whoever asks; what fails is said then."""
+    with contextlib.suppress(SandboxError):
+        find("cuda" if has_gpu() else "cpu")
+
+
+if __name__ == "__main__":
+    main()

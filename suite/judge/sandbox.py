@@ -12,6 +12,7 @@ import site
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ _NSIGHT_COMPUTE = Path("/opt/nvidia/nsight-compute")  # where its packages put i
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 # The loader's cache, the names behind `cc`, and names for user ids; the rest of /etc is nobody's business.
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "passwd", "group")
+
+_trying = threading.Lock()
 
 
 class SandboxError(ValueError):
@@ -102,7 +105,7 @@ def confine(device: str, owner: int | None, problem_root: Path | None = None) ->
 
 
 def find(device: str) -> Sandbox:
-    """The sandbox of this machine, tried once.
+    """The sandbox of this machine, tried once: who asks while another thread tries waits for its answer.
 
     Args:
         device: "cuda" or "cpu".
@@ -111,12 +114,13 @@ def find(device: str) -> Sandbox:
         SandboxError: it does not work here.
     """
     reasons = []
-    for owner in (NOBODY, None) if os.geteuid() == 0 else (None,):
-        sandbox = confine(device, owner)
-        reason = _trial(sandbox)
-        if reason is None:
-            return sandbox
-        reasons.append(reason)
+    with _trying:
+        for owner in (NOBODY, None) if os.geteuid() == 0 else (None,):
+            sandbox = confine(device, owner)
+            reason = _trial(sandbox)
+            if reason is None:
+                return sandbox
+            reasons.append(reason)
     raise SandboxError(f"bubblewrap does not work here: {reasons[-1]}")
 
 
