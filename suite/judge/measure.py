@@ -72,6 +72,8 @@ class Side:
     is_judged: bool
     checked: Checked = field(default_factory=Checked)
     waits_ms: list[float] = field(default_factory=list)
+    queued_ms: list[float] = field(default_factory=list)
+    """What the worker says that queueing each sample took."""
     work: Work | None = None
     """What its last open call on this workload reported, once there was one."""
 
@@ -102,6 +104,7 @@ class Measurement:
             "unstable": self.sampler.unstable,
             "nondeterministic": not self.deterministic,
             "untraced": self.untraced,
+            "uncovered": uncovered(self.timing),
         }
         return [flag for flag, is_raised in raised.items() if is_raised]
 
@@ -138,6 +141,7 @@ class Bench:
         method = self._method()
         for side in (self.solution, self.rival):
             side.waits_ms.clear()
+            side.queued_ms.clear()
         sampler = Sampler(self.limits, self.card.top_mhz(), time.monotonic)
         watched = WatchedRounds(self.limits.fewest)
         while sampler.wants_more():
@@ -156,6 +160,7 @@ class Bench:
             sampler.discarded,
             unaccounted_ms,
             self.clock.cover_ms,
+            stats.median(self.solution.queued_ms) if method == "events" and self.solution.queued_ms else None,
         )
         return Measurement(
             sampler, timing, self.solution.checked, self.peak_used_mb, deterministic, untraced=untraced
@@ -235,6 +240,8 @@ class Bench:
                 latency_ms = claimed_latency_ms(call, self._overhead_ms(method))
                 latencies_ms[side.attached.role] = latency_ms
                 side.waits_ms.append(call.wall_ms - latency_ms)
+                if isinstance(queued_ms := call.reply.get("queued_ms"), float):
+                    side.queued_ms.append(queued_ms)
                 if side.is_judged:
                     if side.attached.must_own:
                         require_launches(call)
@@ -301,6 +308,13 @@ def claimed_latency_ms(call: Call, overhead_ms: float) -> float:
             Status.REJECTED, f"protocol: a latency of {claim_ms!r} ms in {call.wall_ms:.3f} ms on the wall"
         )
     return claim_ms - overhead_ms
+
+
+def uncovered(timing: Timing) -> bool:
+    """Did it take longer to queue most samples' launches than the stream was held for them?"""
+    if timing.queued_ms is None or timing.cover_ms is None:
+        return False
+    return timing.queued_ms > timing.cover_ms
 
 
 def unaccounted(waits_ms: list[float], rival_waits_ms: list[float]) -> float:

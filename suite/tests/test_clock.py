@@ -55,7 +55,7 @@ def test_a_call_is_cold_and_covered(device):
     device.clear()
     assert timer.time(lambda: device.append("call") or "output", "events") == ("output", 1.5)
     event = "event on the stream"
-    assert device == ["synchronize", "reset", "flush", "spin 800000", event, "call", event, "synchronize"]
+    assert device == ["synchronize", "reset", "flush", "spin 2000000", event, "call", event, "synchronize"]
 
 
 @pytest.mark.parametrize("method", ["events", "ncu", "kernel_timestamps"])
@@ -87,9 +87,20 @@ def test_each_page_is_touched_whatever_the_layout(tensor, pages):
 
 def test_a_slow_host_gets_a_longer_cover(device):
     timer = ColdClock()
-    timer.cover_ms = 0.7
+    timer.cover_ms = 1.4
     timer.time(lambda: None, "events")
-    assert "spin 1400000" in device
+    assert "spin 2800000" in device
+
+
+def test_how_long_queueing_took_is_told(device, monkeypatch):
+    ticks = iter([7.0, 7.0003])
+    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    timer = ColdClock()
+    assert timer.queued_ms is None
+    timer.time(lambda: None, "ncu")
+    assert timer.queued_ms is None
+    timer.time(lambda: None, "events")
+    assert timer.queued_ms == pytest.approx(0.3)
 
 
 def test_an_empty_call_costs_what_the_events_say(device):
@@ -105,7 +116,7 @@ def test_queueing_is_timed_with_the_card_idle(device, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("queueing_ms", "cover_ms"), [(0.0, 0.4), (0.016, 0.4), (0.02, 0.5), (0.04, 1.0), (0.5, 2.0)]
+    ("queueing_ms", "cover_ms"), [(0.0, 1.0), (0.016, 1.0), (0.03, 1.5), (0.04, 2.0), (0.5, 2.0)]
 )
 def test_the_cover_grows_with_the_time_to_queue_up_to_a_bound(queueing_ms, cover_ms):
     assert cover_for(queueing_ms) == pytest.approx(cover_ms)

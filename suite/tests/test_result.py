@@ -15,7 +15,7 @@ CLOCKS = Clocks(
     temperature_c=(41, 44),
     throttle_reasons=(0, 4),
 )
-TIMING = Timing("events", 125829120, 0.00128, discarded=3, unaccounted_ms=0.01, cover_ms=0.4)
+TIMING = Timing("events", 125829120, 0.00128, discarded=3, unaccounted_ms=0.01, cover_ms=1.0, queued_ms=0.3)
 CLOCK_NAMES = [field.name for field in dataclasses.fields(Clocks)]
 TIMED = fake_result(
     correctness=Correctness(outputs_checked=40, max_relative_error=3.1e-7, hidden_workloads=4),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from suite.judge.measure import claimed_latency_ms, require_wall_clock, unaccounted
+from suite.judge.measure import claimed_latency_ms, require_wall_clock, unaccounted, uncovered
 from suite.judge.sampling import ClockState, Limits, Sampler
 from suite.judge.trial import Call, UnfitError
-from suite.result import Status
+from suite.result import Status, Timing
 from suite.stats import median, median_ci
 
 POWER_CAP = 0x4
@@ -169,3 +169,14 @@ def test_a_claim_that_is_no_time_or_longer_than_the_wait_is_rejected(claim: obje
     with pytest.raises(UnfitError) as caught:
         claimed_latency_ms(Call({"latency_ms": claim}, wall_ms=3.0, inputs=[]), overhead_ms=0.0)
     assert caught.value.reason == f"protocol: a latency of {claim!r} ms in 3.000 ms on the wall"
+
+
+@pytest.mark.parametrize(
+    ("queued_ms", "cover_ms", "found"),
+    [(0.99, 1.0, False), (1.01, 1.0, True), (None, 1.0, False), (1.0, None, False)],
+)
+def test_launches_that_outlast_the_cover_are_flagged(
+    queued_ms: float | None, cover_ms: float | None, found: bool
+) -> None:
+    timing = Timing("events", 0, 0.001, 0, 0.0, cover_ms=cover_ms, queued_ms=queued_ms)
+    assert uncovered(timing) is found

@@ -12,7 +12,8 @@ Requests (judge to worker) carry `seq` and `op`:
 and restores memory may not reach another process's.
 - `call`: `method`, how to time it, or null; `copy`, whether to copy the outputs into the shared buffers;
 `watch`, how to observe it, or null. Runs the model once. The reply has `outputs`, `copied`, `latency_ms`,
-`launches` (of own kernels) and, for a watched call, `work`, the fields of `suite.worker.work.Work`.
+`queued_ms` (how long queueing the last call between events took), `launches` (of own kernels) and, for a
+watched call, `work`, the fields of `suite.worker.work.Work`.
 - `watch` holds `operators` and `device` (what to observe), `seed` of the mask over the inputs or null,
 `large` (which inputs are not small), `open` (how many elements a copy of an input, and another tensor, may
 have and still be left open).

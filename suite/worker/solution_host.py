@@ -162,6 +162,7 @@ class SolutionHost:
             "outputs": described,
             "copied": copied,
             "latency_ms": latency_ms,
+            "queued_ms": None if self._clock is None else self._clock.queued_ms,
             "launches": self._watch.launches,
             "work": None if work is None else dataclasses.asdict(work),
         }
