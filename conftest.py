@@ -54,7 +54,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
     More than four wait for the longest file.
     """
-    return 0 if has_gpu() else min(4, len(os.sched_getaffinity(0)))
+    return 0 if has_gpu() else min(4, os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
