@@ -21,7 +21,7 @@ run: $(READY)
 
 test: $(READY) lint
 	@echo "== pytest"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	@echo "== ruff, mypy"

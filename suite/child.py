@@ -32,6 +32,7 @@ PASSED_ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
     "LANG",
     "LC_ALL",
+    "OMP_NUM_THREADS",
 )
 
 HERE = Path(__file__).resolve().parents[1]

@@ -29,8 +29,8 @@ from suite.result import Status
 from suite.worker.protocol import MAX_LINE_BYTES
 
 WORKER_PACKAGE = Path(__file__).resolve().parent.parent / "worker"
-# What a solution may need of the environment: the driver's libraries and the compiler that Triton's launcher
-# is built with.
+# What a solution may need of the environment: the driver's libraries, the compiler that Triton's launcher is
+# built with, how many threads torch may start.
 PASSED_ENVIRONMENT = (
     "PATH",
     "LD_LIBRARY_PATH",
@@ -40,6 +40,7 @@ PASSED_ENVIRONMENT = (
     "CC",
     "LANG",
     "LC_ALL",
+    "OMP_NUM_THREADS",
 )
 # A worker whose pipe has closed is dying; this long it may take to be gone.
 EXIT_GRACE_S = 5.0

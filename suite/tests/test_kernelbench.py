@@ -156,14 +156,16 @@ def test_a_file_sees_nothing_of_the_checkout_and_has_no_network_while_it_is_deri
     look = f"""
 import os
 routes = open("/proc/self/net/route").read().count("\\n") - 1
-raise RuntimeError(f"checkout {{os.path.exists({here!r})}}, {{routes}} routes, {{os.environ.get('USER')}}")
+known = [os.environ.get(name) for name in ("USER", "OMP_NUM_THREADS")]
+raise RuntimeError(f"checkout {{os.path.exists({here!r})}}, {{routes}} routes, {{known}}")
 """
     path = tmp_path / "task.py"
     path.write_text(look + (FILES / "problems" / "one_input.py").read_text())
     monkeypatch.setenv("USER", "ada")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     with pytest.raises(SourceError) as refused:
         problem_of(tmp_path, path, lambda _text: None)
-    assert str(refused.value).endswith("checkout False, 0 routes, None")
+    assert str(refused.value).endswith("checkout False, 0 routes, [None, '3']")
 
 
 def test_where_nothing_confines_a_file_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,6 +267,7 @@ def test_the_log_holds_all_that_the_worker_prints(start):
 
 def test_only_listed_variables_reach_the_worker(start, monkeypatch):
     monkeypatch.setenv("CUDA_HOME", "/opt/cuda")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     for name in ("SECRET_TOKEN", "LD_PRELOAD_X", "TRITON_INTERPRET", "PYTHONSTARTUP", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "x")
     worker = start("reply(environment=dict(os.environ))")
@@ -274,7 +275,7 @@ def test_only_listed_variables_reach_the_worker(start, monkeypatch):
     own = {"HOME", "TMPDIR", "TRITON_CACHE_DIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
     # Python itself sets LC_CTYPE where the locale is C.
     assert set(environment) <= {*PASSED_ENVIRONMENT, *own, "LC_CTYPE"}
-    assert environment["CUDA_HOME"] == "/opt/cuda"
+    assert (environment["CUDA_HOME"], environment["OMP_NUM_THREADS"]) == ("/opt/cuda", "3")
     temporary = str(worker.directory / "tmp")
     assert (environment["HOME"], environment["TMPDIR"]) == (temporary, temporary)
     assert environment["TRITON_CACHE_DIR"] == f"{temporary}/triton"
