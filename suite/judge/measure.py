@@ -160,7 +160,7 @@ class Bench:
             sampler.discarded,
             unaccounted_ms,
             self.clock.cover_ms,
-            stats.median(self.solution.queued_ms) if method == "events" and self.solution.queued_ms else None,
+            stats.median(self.solution.queued_ms) if self.solution.queued_ms else None,
         )
         return Measurement(
             sampler, timing, self.solution.checked, self.peak_used_mb, deterministic, untraced=untraced
@@ -240,8 +240,8 @@ class Bench:
                 latency_ms = claimed_latency_ms(call, self._overhead_ms(method))
                 latencies_ms[side.attached.role] = latency_ms
                 side.waits_ms.append(call.wall_ms - latency_ms)
-                if isinstance(queued_ms := call.reply.get("queued_ms"), float):
-                    side.queued_ms.append(queued_ms)
+                if method == "events":
+                    side.queued_ms.append(claimed_queueing_ms(call))
                 if side.is_judged:
                     if side.attached.must_own:
                         require_launches(call)
@@ -308,6 +308,21 @@ def claimed_latency_ms(call: Call, overhead_ms: float) -> float:
             Status.REJECTED, f"protocol: a latency of {claim_ms!r} ms in {call.wall_ms:.3f} ms on the wall"
         )
     return claim_ms - overhead_ms
+
+
+def claimed_queueing_ms(call: Call) -> float:
+    """How long a worker says that it took to queue a call between events.
+
+    Raises:
+        UnfitError: it is no time, or longer than the judge waited.
+    """
+    claim_ms = call.reply.get("queued_ms")
+    if not isinstance(claim_ms, float) or not 0 <= claim_ms <= call.wall_ms:
+        raise UnfitError(
+            Status.REJECTED,
+            f"protocol: {claim_ms!r:.40} ms to queue a call of {call.wall_ms:.3f} ms on the wall",
+        )
+    return claim_ms
 
 
 def uncovered(timing: Timing) -> bool:

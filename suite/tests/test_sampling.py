@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 
 import pytest
 
-from suite.judge.measure import claimed_latency_ms, require_wall_clock, unaccounted, uncovered
+from suite.judge.measure import (
+    claimed_latency_ms,
+    claimed_queueing_ms,
+    require_wall_clock,
+    unaccounted,
+    uncovered,
+)
 from suite.judge.sampling import ClockState, Limits, Sampler
 from suite.judge.trial import Call, UnfitError
 from suite.result import Status, Timing
@@ -169,6 +176,19 @@ def test_a_claim_that_is_no_time_or_longer_than_the_wait_is_rejected(claim: obje
     with pytest.raises(UnfitError) as caught:
         claimed_latency_ms(Call({"latency_ms": claim}, wall_ms=3.0, inputs=[]), overhead_ms=0.0)
     assert caught.value.reason == f"protocol: a latency of {claim!r} ms in 3.000 ms on the wall"
+
+
+@pytest.mark.parametrize("claim", [0.0, 0.3, 3.0])
+def test_a_worker_says_how_long_queueing_took(claim: float) -> None:
+    assert claimed_queueing_ms(Call({"queued_ms": claim}, wall_ms=3.0, inputs=[])) == claim
+
+
+@pytest.mark.parametrize("claim", [math.nan, math.inf, -0.1, 3.001, None, "0.3", 10**400])
+def test_a_claim_that_no_call_can_take_to_queue_is_rejected(claim: object) -> None:
+    with pytest.raises(UnfitError) as caught:
+        claimed_queueing_ms(Call({"queued_ms": claim}, wall_ms=3.0, inputs=[]))
+    assert caught.value.status is Status.REJECTED
+    assert caught.value.reason == f"protocol: {claim!r:.40} ms to queue a call of 3.000 ms on the wall"
 
 
 @pytest.mark.parametrize(
