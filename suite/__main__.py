@@ -17,7 +17,8 @@ OTHERWISE = {"-h", "--help", "cpu", "none"}
 def main() -> None:
     """Run the command. A verb that judges needs the sandbox tried, which is done while it is imported."""
     if tries_ahead(sys.argv[1:]):
-        threading.Thread(target=try_sandbox).start()
+        # A daemon: a usage error is over at once, however long the trial takes.
+        threading.Thread(target=try_sandbox, daemon=True).start()
     from suite.cli import main as command
 
     command(prog_name="bench")
@@ -30,7 +31,7 @@ def tries_ahead(words: list[str]) -> bool:
 
 def try_sandbox() -> None:
     """Try it, so that the answer is there, or near, for whoever asks; what fails is said then."""
-    with contextlib.suppress(SandboxError):
+    with contextlib.suppress(SandboxError, OSError):
         find("cuda" if has_gpu() else "cpu")
 
 

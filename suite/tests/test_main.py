@@ -43,9 +43,10 @@ def test_it_is_tried_for_the_device_that_is_here(monkeypatch, gpu, device):
     assert tried == [device]
 
 
-def test_a_sandbox_that_does_not_work_is_not_spoken_of_yet(monkeypatch, capsys):
-    def find(device):
-        raise SandboxError(f"bubblewrap does not work here for {device}")
+@pytest.mark.parametrize("error", [SandboxError("it does not work here"), OSError("the disk is full")])
+def test_a_trial_that_fails_is_not_spoken_of_yet(monkeypatch, capsys, error):
+    def find(_device):
+        raise error
 
     monkeypatch.setattr(start, "has_gpu", lambda: False)
     monkeypatch.setattr(start, "find", find)
@@ -61,6 +62,7 @@ def test_the_command_does_not_wait_for_the_trial(monkeypatch):
     before = set(threading.enumerate())
     start.main()
     for thread in set(threading.enumerate()) - before:
+        assert thread.daemon  # nor does the end of the command
         thread.join(PATIENCE_S)
     assert done == ["bench", True]
 
