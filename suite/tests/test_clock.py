@@ -11,6 +11,9 @@ from suite.worker import clock
 from suite.worker.clock import ColdClock, cover_for
 
 
+CARD = {"L2_cache_size": 60 << 20}
+
+
 @pytest.fixture
 def device(monkeypatch):
     """Its notes; an event's time is 1.5 ms after the one before."""
@@ -29,7 +32,7 @@ def device(monkeypatch):
 
     flush = SimpleNamespace(sum=lambda: notes.append("flush"))
     cuda = SimpleNamespace(
-        get_device_properties=lambda _index: SimpleNamespace(L2_cache_size=60 << 20),
+        get_device_properties=lambda _index: SimpleNamespace(**CARD),
         current_stream=lambda: "the stream",
     )
     fake = SimpleNamespace(
@@ -90,6 +93,13 @@ def test_a_slow_host_gets_a_longer_cover(device):
     timer.cover_ms = 1.4
     timer.time(lambda: None, "events")
     assert "spin 2800000" in device
+
+
+@pytest.mark.parametrize(("boost_khz", "cycles"), [(2_520_000, 2_520_000), (1_980_000, 2_000_000)])
+def test_a_faster_card_counts_more_cycles_for_the_same_cover(device, monkeypatch, boost_khz, cycles):
+    monkeypatch.setitem(CARD, "clock_rate", boost_khz)
+    ColdClock().time(lambda: None, "events")
+    assert f"spin {cycles}" in device
 
 
 def test_how_long_queueing_took_is_told(device, monkeypatch):
