@@ -110,7 +110,7 @@ class Timing:
     """How long the stream was held before each call, so that its launches were queued when it began."""
     queued_ms: float | None = None
     """How long the worker says that it took to queue a call and the events around it: the median of the
-    samples, None for another method. Beyond `cover_ms` the card waits for the host within a sample."""
+    samples, None for another method. Beyond `cover_ms` the card may wait for the host within a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Result:
     """Warnings: "noisy" (the interval stayed wide), "unstable" (the clocks never held), "audit" (a second
     clock disagrees by more than 5 %, or none worked), "nondeterministic" (two calls on the same inputs are
     right and differ in bits), "untraced" (the profiler, asked what ran on the card, does not work there),
-    "uncovered" (samples hold time of the host, see `Timing.queued_ms`)."""
+    "uncovered" (samples may hold time of the host, see `Timing.queued_ms`)."""
     log: str | None = None
     """Where the whole output of a failed worker lay after the run, relative to the repository if inside; see
     `suite.logs` for how long."""
