@@ -9,7 +9,7 @@ from suite import stats
 from suite.counters import TIME
 from suite.judge.exchange import CudaExchange
 from suite.judge.ncu import NCU_TABLE, ncu_command, read_table
-from suite.judge.trial import Attached, UnfitError, verify
+from suite.judge.trial import Attached, Call, UnfitError, verify
 from suite.judge.truth import Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Audit, Status
@@ -63,7 +63,7 @@ def audit(
             call = attached.call(case, exchange, method if turn else None)
             verify(call.reply, attached, truths, truth)
             if turn:
-                claimed_ms.append(float(call.reply.get("latency_ms") or 0.0))
+                claimed_ms.append(told_ms(call))
             del case
         attached.detach()
         if under_ncu:
@@ -77,6 +77,12 @@ def audit(
     if len(claimed_ms) != CALLS or min(claimed_ms) <= 0:
         return None
     return Audit(clock=method, latency_ms=stats.median(claimed_ms), calls=CALLS)
+
+
+def told_ms(call: Call) -> float:
+    """What the worker says that a call took; 0 if no call can have."""
+    latency_ms = call.reply.get("latency_ms")
+    return latency_ms if isinstance(latency_ms, float) and 0 < latency_ms <= call.wall_ms else 0.0
 
 
 def read_ncu(path: Path, calls: int) -> list[float]:

@@ -1,12 +1,13 @@
 """What Nsight Compute's table says of the calls that the judge made."""
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from suite.judge.audit import NCU_TABLE, disagrees, ncu_prefix, read_ncu
-from suite.judge.trial import UnfitError
+from suite.judge.audit import NCU_TABLE, disagrees, ncu_prefix, read_ncu, told_ms
+from suite.judge.trial import Call, UnfitError
 from suite.result import Audit, Status
 from suite.worker import clock
 
@@ -95,3 +96,11 @@ def test_the_profiler_finds_its_table_and_no_range_is_left_to_the_worker(tmp_pat
 @pytest.mark.parametrize(("second_ms", "found"), [(1.0, False), (1.049, False), (1.051, True), (0.949, True)])
 def test_clocks_more_than_5_percent_apart_disagree(second_ms: float, found: bool) -> None:
     assert disagrees(1.0, Audit("ncu", second_ms, 7)) is found
+
+
+@pytest.mark.parametrize(
+    ("told", "taken_ms"),
+    [(2.5, 2.5), (math.nan, 0.0), (math.inf, 0.0), (3.1, 0.0), (-1.0, 0.0), ([], 0.0), (10**400, 0.0)],
+)
+def test_only_a_time_that_a_call_can_take_counts(told: object, taken_ms: float) -> None:
+    assert told_ms(Call({"latency_ms": told}, wall_ms=3.0, inputs=[])) == taken_ms
