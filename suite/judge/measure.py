@@ -95,6 +95,8 @@ class Measurement:
     """Were the outputs of two calls on the same inputs the same bit by bit?"""
     untraced: bool = False
     """Could the profiler, asked what ran on the card, not work here?"""
+    uncovered: bool = False
+    """Did queueing the samples of a judged side take longer than the stream was held?"""
 
     @property
     def flags(self) -> list[str]:
@@ -104,7 +106,7 @@ class Measurement:
             "unstable": self.sampler.unstable,
             "nondeterministic": not self.deterministic,
             "untraced": self.untraced,
-            "uncovered": uncovered(self.timing),
+            "uncovered": self.uncovered,
         }
         return [flag for flag, is_raised in raised.items() if is_raised]
 
@@ -163,7 +165,17 @@ class Bench:
             stats.median(self.solution.queued_ms) if self.solution.queued_ms else None,
         )
         return Measurement(
-            sampler, timing, self.solution.checked, self.peak_used_mb, deterministic, untraced=untraced
+            sampler,
+            timing,
+            self.solution.checked,
+            self.peak_used_mb,
+            deterministic,
+            untraced=untraced,
+            uncovered=any(
+                uncovered(side.queued_ms, self.clock.cover_ms)
+                for side in (self.solution, self.rival)
+                if side.is_judged
+            ),
         )
 
     def _watched_round(self, method: str) -> None:
@@ -325,11 +337,12 @@ def claimed_queueing_ms(call: Call) -> float:
     return claim_ms
 
 
-def uncovered(timing: Timing) -> bool:
-    """Did it take longer to queue most samples' launches than the stream was held for them?"""
-    if timing.queued_ms is None or timing.cover_ms is None:
-        return False
-    return timing.queued_ms > timing.cover_ms
+def uncovered(queued_ms: list[float], cover_ms: float) -> bool:
+    """Did it take longer to queue most samples' launches than the stream was held for them?
+
+    Without such times, as where kernels tell theirs themselves, it did not.
+    """
+    return bool(queued_ms) and stats.median(queued_ms) > cover_ms
 
 
 def unaccounted(waits_ms: list[float], rival_waits_ms: list[float]) -> float:

@@ -10,7 +10,6 @@ import torch
 from suite.worker import clock
 from suite.worker.clock import ColdClock, cover_for
 
-
 CARD = {"L2_cache_size": 60 << 20}
 
 
