@@ -12,6 +12,7 @@ Needs no GPU.
 from __future__ import annotations
 
 import argparse
+import datetime
 import statistics
 import sys
 from collections.abc import Iterable
@@ -39,7 +40,7 @@ class Spread:
     medians_ms: tuple[float, ...]
     boards: int
     of_one_board: float | None
-    """The widest of a board that measured it more than once, as a fraction; None if none did."""
+    """The widest of a known board that measured it more than once, as a fraction; None if none did."""
 
     @property
     def of_all(self) -> float:
@@ -71,9 +72,22 @@ def spreads(results: Iterable[Result], since: str = "") -> list[Spread]:
             assert result.latency_ms is not None
             by_board.setdefault(result.environment.board, []).append(result.latency_ms)
         medians_ms = tuple(median for medians in by_board.values() for median in medians)
-        repeated = [width(medians) for medians in by_board.values() if len(medians) > 1]
+        # Records without a board may be of several.
+        repeated = [width(medians) for board, medians in by_board.items() if board and len(medians) > 1]
         found.append(Spread(*key, medians_ms, len(by_board), max(repeated, default=None)))
     return found
+
+
+def instant(text: str) -> str:
+    """A day or a time in ISO 8601, UTC unless it says otherwise, as results write it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    given = datetime.datetime.fromisoformat(text)
+    if given.tzinfo is None:
+        given = given.replace(tzinfo=datetime.UTC)
+    return given.astimezone(datetime.UTC).isoformat()
 
 
 def main() -> None:
@@ -82,7 +96,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="PROBLEM/SOLUTION")
-    parser.add_argument("--since", default="", metavar="DATE", help="ISO 8601; nothing older counts")
+    parser.add_argument("--since", type=instant, default="", metavar="DATE", help="ISO 8601; nothing older")
     options = parser.parse_args()
     results, damaged = store.read(ROOT / "reports" / "results")
     for problem in damaged:
@@ -103,7 +117,10 @@ def main() -> None:
         for spread in found
     ]
     names = ("device", "problem", "solution", "workload", "times", "boards")
-    print(tabulate(rows, headers=(*names, "lowest ms", "highest ms", "apart", "on one board")))
+    headers = (*names, "lowest ms", "highest ms", "apart", "on one board")
+    right = ("right",) * (len(headers) - 4)
+    # Else the figures would be read as numbers and lose their last zeros.
+    print(tabulate(rows, headers=headers, disable_numparse=True, colalign=(*("left",) * 4, *right)))
 
 
 if __name__ == "__main__":

@@ -367,3 +367,6 @@ def test_a_spread_is_of_one_file_and_tells_boards_apart():
     assert found[0].of_all == pytest.approx(0.04 / 2.01)
     assert found[0].of_one_board == pytest.approx(0.01 / 2.005)
     assert spread.spreads([fake_result(latency_ms=2.0)] * 2, since="2026-01-02") == []
+    assert spread.instant("20260102") == "2026-01-02T00:00:00+00:00"
+    unknown = spread.spreads([fake_result(latency_ms=latency_ms) for latency_ms in (2.0, 3.0)])
+    assert [(s.of_all, s.of_one_board) for s in unknown] == [(0.4, None)]  # of boards nobody wrote down
