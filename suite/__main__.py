@@ -19,8 +19,10 @@ def main() -> None:
     if tries_ahead(sys.argv[1:]):
         # A daemon: a usage error is over at once, however long the trial takes.
         threading.Thread(target=try_sandbox, daemon=True).start()
-    from suite.cli import main as command
-
+    try:
+        from suite.cli import main as command
+    except KeyboardInterrupt:
+        sys.exit("Aborted!")  # as click says it from here on
     command(prog_name="bench")
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import types
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_the_command_does_not_wait_for_the_trial(monkeypatch):
         assert thread.daemon  # nor does the end of the command
         thread.join(PATIENCE_S)
     assert done == ["bench", True]
+
+
+def test_an_interrupt_while_the_command_is_imported_leaves_no_trace(monkeypatch):
+    class Importing(types.ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt if name == "main" else AttributeError(name)
+
+    monkeypatch.setattr(sys, "argv", ["bench", "list"])
+    monkeypatch.setitem(sys.modules, "suite.cli", Importing("suite.cli"))
+    with pytest.raises(SystemExit) as caught:
+        start.main()
+    assert caught.value.code == "Aborted!"
 
 
 def test_who_asks_while_another_thread_tries_waits_for_its_answer(monkeypatch):
