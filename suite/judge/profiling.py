@@ -25,7 +25,7 @@ from suite.judge.trial import Attached, UnfitError, verify
 from suite.judge.truth import Truth
 from suite.judge.worker_process import Prefix, WorkerFailedError, WorkerProcess
 from suite.profile import NCU, TIMESTAMPS
-from suite.result import Status
+from suite.result import MOST_MS, Status
 from suite.worker.protocol import spec_to_json
 
 Emit = Callable[[dict[str, Any]], None]
@@ -172,7 +172,13 @@ class Profiling:
 
     def _calls(self, worker: WorkerProcess, method: str, timeout_s: float) -> list[float]:
         replies = [_call(worker, method, timeout_s) for _ in range(CALLS)]
-        return [float(reply.get("latency_ms") or 0.0) for reply in replies]
+        return [told_ms(reply) for reply in replies]
+
+
+def told_ms(reply: dict[str, Any]) -> float:
+    """What the worker says that a call took; 0 if that is no time."""
+    latency_ms = reply.get("latency_ms")
+    return latency_ms if isinstance(latency_ms, float) and 0 < latency_ms <= MOST_MS else 0.0
 
 
 def _call(worker: WorkerProcess, method: str | None, timeout_s: float) -> dict[str, Any]:
