@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from suite.judge.measure import (
+    Measurement,
     claimed_latency_ms,
     claimed_queueing_ms,
     require_wall_clock,
@@ -16,8 +17,8 @@ from suite.judge.measure import (
     uncovered,
 )
 from suite.judge.sampling import ClockState, Limits, Sampler
-from suite.judge.trial import Call, UnfitError
-from suite.result import Status
+from suite.judge.trial import Call, Checked, UnfitError
+from suite.result import Status, Timing
 from suite.stats import median, median_ci
 
 POWER_CAP = 0x4
@@ -196,3 +197,11 @@ def test_a_claim_that_no_call_can_take_to_queue_is_rejected(claim: object) -> No
 )
 def test_launches_that_mostly_outlast_the_cover_are_flagged(queued_ms: list[float], found: bool) -> None:
     assert uncovered(queued_ms, 1.0) is found
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_a_measurement_carries_the_flag(found: bool) -> None:
+    sampler = Sampler(Limits(), None, lambda: 0.0, samples_ms=[1.0] * 30)
+    timing = Timing("events", 0, 0.001, 0)
+    measured = Measurement(sampler, timing, Checked(), None, deterministic=True, uncovered=found)
+    assert measured.flags == (["uncovered"] if found else [])
