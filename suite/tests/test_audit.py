@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -47,7 +46,8 @@ def test_a_worker_marks_its_calls_as_the_table_is_read(
     monkeypatch.setattr(clock.cuda_ipc, "reset_persisting_l2", lambda: None)
     cold = object.__new__(clock.ColdClock)  # making one takes a card
     cold._synchronize = lambda: None
-    cold._flush = SimpleNamespace(sum=lambda: launched.append(("reduce_kernel", "60000")))
+    cold._flush = "flush"
+    cold._sum = lambda _flush: launched.append(("reduce_kernel", "60000"))
     assert [cold.time(solution, "ncu") for _ in range(2)] == 2 * [("outputs", 0.0)]
     assert launched == 2 * call(("a", "1000"))
     assert read_ncu(table(tmp_path / "t.csv", launched), 2) == [0.001, 0.001]
