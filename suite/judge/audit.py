@@ -39,14 +39,16 @@ def audit(
     timeout_s: float,
     *,
     under_ncu: bool,
+    flush_ms: float,
 ) -> Audit | None:
     """Median latency of a few calls under the second clock; None if the clock does not work here.
 
     Args:
         worker: a worker of its own, started with `ncu_prefix` if `under_ncu`; closed by the caller.
+        flush_ms: the least that emptying the caches takes on this card; 0 if nobody knows.
 
     Raises:
-        UnfitError: an output is wrong, or the profiler saw other calls than the judge made.
+        UnfitError: an output is wrong, or the profiler saw other calls than the judge made, or warm caches.
     """
     exchange = CudaExchange()
     attached = Attached(worker, "audit", timeout_s)
@@ -68,7 +70,7 @@ def audit(
         attached.detach()
         if under_ncu:
             worker.finish(timeout_s)
-            claimed_ms = read_ncu(worker.directory / NCU_TABLE, CALLS)
+            claimed_ms = read_ncu(worker.directory / NCU_TABLE, CALLS, flush_ms)
     except (WorkerFailedError, OSError, KeyError, ValueError):
         return None
     finally:
@@ -85,7 +87,7 @@ def told_ms(call: Call) -> float:
     return latency_ms if isinstance(latency_ms, float) and 0 < latency_ms <= call.wall_ms else 0.0
 
 
-def read_ncu(path: Path, calls: int) -> list[float]:
+def read_ncu(path: Path, calls: int, flush_ms: float = 0.0) -> list[float]:
     """The kernel time of each call, ms, from ncu's CSV with one row a launch.
 
     A call has three marker kernels: the flush of the caches stands between the first two, the call between
@@ -94,7 +96,8 @@ def read_ncu(path: Path, calls: int) -> list[float]:
 
     Raises:
         OSError, KeyError, ValueError: there is no such table, or ncu could not read the card's counters.
-        UnfitError: the calls cannot be told apart: a solution launched markers of its own.
+        UnfitError: the calls cannot be told apart: a solution launched markers of its own. Or what ran before
+            one of them took less than `flush_ms`: the caches were not emptied.
     """
     launches = [
         (launch.kernel, launch.values.get(TIME) or 0.0)
@@ -108,11 +111,19 @@ def read_ncu(path: Path, calls: int) -> list[float]:
             Status.REJECTED,
             f"rule 'one clock': the profiler saw {len(markers)} markers, not {MARKERS * calls}",
         )
-    ends = [*markers[MARKERS::MARKERS], len(launches)]
-    return [
-        sum(duration_ms for name, duration_ms in launches[start:end] if MARKER not in name)
-        for start, end in zip(markers[1::MARKERS], ends, strict=True)
-    ]
+
+    def taken_ms(start: int, end: int) -> float:
+        return sum(duration_ms for name, duration_ms in launches[start:end] if MARKER not in name)
+
+    starts, ends = markers[1::MARKERS], [*markers[MARKERS::MARKERS], len(launches)]
+    shortest_ms = min(taken_ms(*flush) for flush in zip(markers[::MARKERS], starts, strict=True))
+    if shortest_ms < flush_ms:
+        raise UnfitError(
+            Status.REJECTED,
+            f"rule 'one clock': the profiler saw {shortest_ms:.4f} ms of a flush of the caches that takes "
+            f"{flush_ms:.4f} ms at the least",
+        )
+    return [taken_ms(*call) for call in zip(starts, ends, strict=True)]
 
 
 def disagrees(latency_ms: float, audited: Audit) -> bool:

@@ -75,6 +75,20 @@ def test_markers_of_a_solution_are_refused(tmp_path: Path) -> None:
     assert refused.value.reason == "rule 'one clock': the profiler saw 7 markers, not 6"
 
 
+def test_a_call_on_warm_caches_is_refused(tmp_path: Path) -> None:
+    warm = [(SPIN, "900"), (SPIN, "900"), ("a", "1000"), (SPIN, "900")]
+    path = table(tmp_path / "t.csv", [*call(("a", "1000")), *warm])
+    with pytest.raises(UnfitError) as caught:
+        read_ncu(path, 2, flush_ms=0.026)
+    assert caught.value.status is Status.REJECTED
+    assert caught.value.reason == (
+        "rule 'one clock': the profiler saw 0.0000 ms of a flush of the caches that takes 0.0260 ms "
+        "at the least"
+    )
+    path = table(tmp_path / "t.csv", [*call(("a", "1000")), *call(("a", "2000"))])  # 0.06 ms each
+    assert read_ncu(path, 2, flush_ms=0.06) == [0.001, 0.002]
+
+
 def test_a_card_whose_counters_nobody_may_read_gives_no_table(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("==ERROR== ERR_NVGPUCTRPERM - The user does not have permission\n")
