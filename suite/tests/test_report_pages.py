@@ -59,6 +59,7 @@ class TestProblemPage:
             "b board-unknown tritonpeak",
         ]
         assert "Timed on several boards of this card (aaaaaaaa, unknown)" in page.text
+        assert "<code>bench compare</code> times two solutions on one" in pages[ARGMIN]
         assert "board-aaaaaaaa" in Page(pages["problems/argmin/a.html"]).text
         assert "board-..." in Page(pages["method.html"]).text
         lines = pages["problems/argmin/results.csv"].splitlines()
