@@ -6,8 +6,8 @@
     python scripts/clock_evidence.py audit     # finals and short kernels against Nsight Compute
 
 Each writes what the suite printed to reports/clock/<device>/, line by line as it comes, and a summary to
-standard output. On an H200 they take about 275 s (with `--load 20`; without it 200 s more), 200,
-170 and 110 s.
+standard output. On an H200 they take about 200 to 275 s (with `--load 20`; without it 200 s more), 160, 170
+and 80 to 110 s.
 """
 
 from __future__ import annotations

@@ -264,7 +264,7 @@ PARTS = (
     Part(
         "same",
         "reports/clock/*/same.jsonl: no FASTER or SLOWER",
-        (script(120, "clock_evidence same"),),
+        (script(160, "clock_evidence same"),),
     ),
     Part("roofs", "reports/roofs: within 1 % of the last", (bench(30, "calibrate"),)),
     Part(

@@ -7,9 +7,10 @@ from typing import Any
 
 from suite import stats
 from suite.counters import TIME
+from suite.judge.claims import told_ms
 from suite.judge.exchange import CudaExchange
 from suite.judge.ncu import NCU_TABLE, ncu_command, read_table
-from suite.judge.trial import Attached, Call, UnfitError, verify
+from suite.judge.trial import Attached, UnfitError, verify
 from suite.judge.truth import Truth
 from suite.judge.worker_process import WorkerFailedError, WorkerProcess
 from suite.result import Audit, Status
@@ -65,7 +66,7 @@ def audit(
             call = attached.call(case, exchange, method if turn else None)
             verify(call.reply, attached, truths, truth)
             if turn:
-                claimed_ms.append(told_ms(call))
+                claimed_ms.append(told_ms(call.reply, "latency_ms", call.wall_ms) or 0.0)
             del case
         attached.detach()
         if under_ncu:
@@ -79,12 +80,6 @@ def audit(
     if len(claimed_ms) != CALLS or min(claimed_ms) <= 0:
         return None
     return Audit(clock=method, latency_ms=stats.median(claimed_ms), calls=CALLS)
-
-
-def told_ms(call: Call) -> float:
-    """What the worker says that a call took; 0 if no call can have."""
-    latency_ms = call.reply.get("latency_ms")
-    return latency_ms if isinstance(latency_ms, float) and 0 < latency_ms <= call.wall_ms else 0.0
 
 
 def read_ncu(path: Path, calls: int, flush_ms: float = 0.0) -> list[float]:

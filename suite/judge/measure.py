@@ -14,6 +14,13 @@ from typing import Any
 from suite import stats
 from suite.judge.agreement import require_agreement
 from suite.judge.card import Card
+from suite.judge.claims import (
+    claimed_latency_ms,
+    claimed_queueing_ms,
+    require_wall_clock,
+    unaccounted,
+    uncovered,
+)
 from suite.judge.contract import ProblemError
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import Exchange
@@ -33,7 +40,7 @@ from suite.judge.watched import (
 )
 from suite.judge.watched_rounds import WatchedRounds
 from suite.judge.worker_process import WorkerFailedError
-from suite.result import Status, Timing
+from suite.result import Timing
 from suite.worker.work import Work
 
 WARMUP_CALLS = 2
@@ -43,9 +50,6 @@ RIVAL = "the other side"
 SHORT_MS = 0.1
 TRIAL_CALLS = 10
 COARSE = 0.05
-# A call may take this much longer on the wall than its claimed time accounts for, compared with the rival.
-HIDDEN_MS = 0.5
-HIDDEN_FRACTION = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,63 +310,3 @@ def _blaming(side: Side) -> Iterator[None]:
             status, reason = diagnose(failure)
             raise UnfitError(status, f"{RIVAL}: {reason}") from failure
         raise
-
-
-def claimed_latency_ms(call: Call, overhead_ms: float) -> float:
-    """The time that a worker claims for a call, less that of an empty call under the same clock.
-
-    Raises:
-        UnfitError: it is no time, or longer than the judge waited.
-    """
-    claim_ms = call.reply.get("latency_ms")
-    if not isinstance(claim_ms, float) or not overhead_ms < claim_ms <= call.wall_ms:
-        raise UnfitError(
-            Status.REJECTED, f"protocol: a latency of {claim_ms!r} ms in {call.wall_ms:.3f} ms on the wall"
-        )
-    return claim_ms - overhead_ms
-
-
-def claimed_queueing_ms(call: Call) -> float:
-    """How long a worker says that it took to queue a call between events.
-
-    Raises:
-        UnfitError: it is no time, or longer than the judge waited.
-    """
-    claim_ms = call.reply.get("queued_ms")
-    if not isinstance(claim_ms, float) or not 0 <= claim_ms <= call.wall_ms:
-        raise UnfitError(
-            Status.REJECTED,
-            f"protocol: {claim_ms!r:.40} ms to queue a call of {call.wall_ms:.3f} ms on the wall",
-        )
-    return claim_ms
-
-
-def uncovered(queued_ms: list[float], cover_ms: float) -> bool:
-    """Did it take longer to queue most samples' launches than the stream was held for them?
-
-    Without such times, as where kernels tell theirs themselves, it did not.
-    """
-    return bool(queued_ms) and stats.median(queued_ms) > cover_ms
-
-
-def unaccounted(waits_ms: list[float], rival_waits_ms: list[float]) -> float:
-    """How much longer than for the rival's calls the judge waited beyond the time of a call, in milliseconds.
-
-    Around the timed span both workers do the same: flush, copy the same outputs, answer. The median of the
-    pairs is within some hundredths of a millisecond of 0 unless work was hidden from a clock.
-    """
-    return stats.median([wait - rival for wait, rival in zip(waits_ms, rival_waits_ms, strict=True)])
-
-
-def require_wall_clock(latency_ms: float, unaccounted_ms: float) -> None:
-    """Refuse a claimed latency that the wall clock contradicts.
-
-    Raises:
-        UnfitError: more than 0.5 ms, and more than a quarter of the latency, is unaccounted for.
-    """
-    if unaccounted_ms > max(HIDDEN_MS, HIDDEN_FRACTION * latency_ms):
-        raise UnfitError(
-            Status.REJECTED,
-            f"rule 'all work within the call': claims {latency_ms:.4f} ms a call, but the wall clock has "
-            f"{unaccounted_ms:.4f} ms more that the reference does not need",
-        )

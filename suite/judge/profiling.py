@@ -17,6 +17,7 @@ import torch
 from suite import gpus, stats
 from suite.counters import COUNTED
 from suite.judge.card import Card, environment
+from suite.judge.claims import told_ms
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import ArenaExchange, CudaExchange
 from suite.judge.ncu import MAX_TABLE_BYTES, NCU_TABLE, has_ncu, ncu_command, per_call, read_table, why_not
@@ -172,13 +173,7 @@ class Profiling:
 
     def _calls(self, worker: WorkerProcess, method: str, timeout_s: float) -> list[float]:
         replies = [_call(worker, method, timeout_s) for _ in range(CALLS)]
-        return [told_ms(reply) for reply in replies]
-
-
-def told_ms(reply: dict[str, Any]) -> float:
-    """What the worker says that a call took; 0 if that is no time."""
-    latency_ms = reply.get("latency_ms")
-    return latency_ms if isinstance(latency_ms, float) and 0 < latency_ms <= MOST_MS else 0.0
+        return [told_ms(reply, "latency_ms", MOST_MS) or 0.0 for reply in replies]
 
 
 def _call(worker: WorkerProcess, method: str | None, timeout_s: float) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from suite.judge_process import JudgeError
 from suite.result import Status
 from suite.tests import exploit_set, exploit_table
 from suite.tests.fake_nvml import install
-from suite.tests.fake_results import fake_result, on_board
 
 ROOT = Path(__file__).parents[2]
 
@@ -351,25 +350,3 @@ def test_what_misses_among_others_and_what_needs_all_there_is_is_judged_alone(tm
         "output_zeros": Status.INCORRECT,
     }
     assert "alone: fork_bomb, autotuned, output_zeros" in capsys.readouterr().err
-
-
-def test_a_spread_is_of_one_file_and_tells_boards_apart():
-    spread = load("spread")
-    newer = {"created": "2026-01-02T00:00:00+00:00", "sha256": "1" * 64}
-    found = spread.spreads(
-        [
-            fake_result(latency_ms=9.0),  # of an older file
-            fake_result(latency_ms=2.00, environment=on_board("a"), **newer),
-            fake_result(latency_ms=2.04, environment=on_board("b"), **newer),
-            fake_result(latency_ms=2.01, environment=on_board("a"), **newer),
-            fake_result(status=Status.INCORRECT, environment=on_board("a"), **newer),
-            fake_result(workload="last_dim", latency_ms=1.0, **newer),  # once
-        ]
-    )
-    assert [(s.workload, s.medians_ms, s.boards) for s in found] == [("seed", (2.00, 2.01, 2.04), 2)]
-    assert found[0].of_all == pytest.approx(0.04 / 2.01)
-    assert found[0].of_one_board == pytest.approx(0.01 / 2.005)
-    assert spread.spreads([fake_result(latency_ms=2.0)] * 2, since="2026-01-02") == []
-    assert spread.instant("20260102") == "2026-01-02T00:00:00+00:00"
-    unknown = spread.spreads([fake_result(latency_ms=latency_ms) for latency_ms in (2.0, 3.0)])
-    assert [(s.of_all, s.of_one_board) for s in unknown] == [(0.4, None)]  # of boards nobody wrote down
