@@ -96,12 +96,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="PROBLEM/SOLUTION")
-    parser.add_argument("--since", type=instant, default="", metavar="DATE", help="ISO 8601; nothing older")
+    parser.add_argument("--since", type=instant, metavar="DATE", help="ISO 8601; nothing older counts")
     options = parser.parse_args()
     results, damaged = store.read(ROOT / "reports" / "results")
     for problem in damaged:
         print(problem, file=sys.stderr)
-    found = spreads(results, options.since)
+    found = spreads(results, options.since or "")
     if options.names:
         found = [spread for spread in found if f"{spread.problem}/{spread.solution}" in options.names]
     if not found:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from suite import store
 from suite.result import Status
 from suite.tests.fake_results import fake_result, on_board
 
@@ -47,3 +48,21 @@ def test_a_date_is_an_instant_as_results_write_it(spread):
     assert spread.instant("2026-01-02T03:00+02:00") == "2026-01-02T01:00:00+00:00"
     with pytest.raises(ValueError, match="Invalid isoformat"):
         spread.instant("yesterday")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["argmin/final"], "nvidia-h200 argmin final seed 2 2 2.0000 2.0400 1.98% -"),
+        (["argmin/final", "--since", "2026-01-02"], "nothing of that was measured twice"),
+        (["argmax/final"], "nothing of that was measured twice"),
+    ],
+)
+def test_the_table_is_of_what_was_asked_for(spread, monkeypatch, tmp_path, capsys, words, shown):
+    for board, latency_ms in (("a", 2.0), ("b", 2.04)):
+        result = fake_result(latency_ms=latency_ms, environment=on_board(8 * board))
+        store.append(tmp_path / "reports" / "results", result)
+    monkeypatch.setattr(spread, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["spread.py", *words])
+    spread.main()
+    assert shown in " ".join(capsys.readouterr().out.split())
