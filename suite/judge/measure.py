@@ -21,6 +21,7 @@ from suite.judge.claims import (
     unaccounted,
     uncovered,
 )
+from suite.judge.compare import RightOutput
 from suite.judge.contract import ProblemError
 from suite.judge.diagnosis import diagnose
 from suite.judge.exchange import Exchange
@@ -253,21 +254,29 @@ class Bench:
             states.append(self.card.clock_state())
             self._note_memory()
             with _blaming(side):
-                latency_ms = claimed_latency_ms(call, self._overhead_ms(method))
-                latencies_ms[side.attached.role] = latency_ms
-                side.waits_ms.append(call.wall_ms - latency_ms)
-                if method == "events":
-                    side.queued_ms.append(claimed_queueing_ms(call))
                 if side.is_judged:
-                    if side.attached.must_own:
-                        require_launches(call)
-                    if side.kind is Kind.NOTED:
-                        require_own_work(call, sizes_of(case, side.attached))
                     check_inputs(before, call.inputs)
-                    verdicts = verify(call.reply, side.attached, truths, self.truth)
-                    side.checked.note(verdicts, classes_of(self.truth))
+                    self._check(side, call, case, truths)
+                latencies_ms[side.attached.role] = self._note_claims(side, call, method)
         solution_ms, rival_ms = (latencies_ms[side.attached.role] for side in pair)
         return solution_ms, rival_ms, states
+
+    def _check(self, side: Side, call: Call, case: Case, truths: list[RightOutput]) -> None:
+        """Refuse a wrong output first, as incorrect, and only then what broke a rule."""
+        verdicts = verify(call.reply, side.attached, truths, self.truth)
+        if side.attached.must_own:
+            require_launches(call)
+        if side.kind is Kind.NOTED:
+            require_own_work(call, sizes_of(case, side.attached))
+        side.checked.note(verdicts, classes_of(self.truth))
+
+    def _note_claims(self, side: Side, call: Call, method: str) -> float:
+        """What a worker says that the call took, in milliseconds, less the clock's overhead."""
+        latency_ms = claimed_latency_ms(call, self._overhead_ms(method))
+        side.waits_ms.append(call.wall_ms - latency_ms)
+        if method == "events":
+            side.queued_ms.append(claimed_queueing_ms(call))
+        return latency_ms
 
     def _call(self, side: Side, case: Case, method: str) -> Call:
         try:
