@@ -8,8 +8,9 @@ Changed from block_stage: memory access and what surrounds it.
   read after each other, from the line that a row starts in to the line that the next row starts in. What a
   phase found is moved to its columns in shared memory; a chunk's first values belong to the row before.
 - The next batch is under way while one is compared, from phase to phase and from one unit of work to the
-  next. Left alone the compiler moves those loads behind the comparisons, to save registers: a barrier of the
-  warp and a branch that is always taken hold them in front.
+  next. A phase's last batch stands after the loop: asking within it what comes next cost 2 to 3 % of the
+  seed's time, and unrolling it 0.5 to 1 % of pow2_twin's and half a second of compilation. Comparisons are in
+  a branch that is always taken, else the compiler unrolls by itself and on sm_89 runs out of registers.
 - A unit of work is 2048 rows of 2048 columns. Each multiprocessor has one program, which takes unit after
   unit by a counter: they are not served at the same speed, and boards differ in which are slow. With equal
   shares for all, one kernel took 1.87 ms for pow2_twin on one board and 2.00 on another; one that only reads,
@@ -25,8 +26,8 @@ Changed from block_stage: memory access and what surrounds it.
 - Tiny slices go one to a thread, with every row unrolled. They and strided views are read where they lie.
 
 Predicted, of 1.921 ms with equal shares: 1.88 ms.
-Measured while tuning (H200, seed workload): 1.907 ms, 4503 GB/s; a kernel that only reads takes 1.855 ms
-cold. The others: first_dim 0.489 ms, narrow_inner 0.467.
+Measured while tuning (H200, seed workload): 1.910 ms on a board where a kernel that only reads takes 1.855
+ms cold, 1.863 on another where it takes 1.822. The others: first_dim 0.489 ms, narrow_inner 0.467.
 """
 
 # author: tritonpeak
@@ -109,6 +110,18 @@ def load_chunks(
 
 
 @triton.jit
+def compare_chunks(best, best_chunk, values, at, next_at, rows, UNROLL: tl.constexpr):
+    if next_at < rows:  # always: a branch keeps the compiler from unrolling the loop around it
+        for u in tl.static_range(UNROLL):
+            value = values[u]
+            # True for a smaller value and for the first NaN: comparisons with a NaN are false.
+            better = (best == best) & ~(value >= best)
+            best = tl.where(better, value, best)
+            best_chunk = tl.where(better, at + u, best_chunk)
+    return best, best_chunk
+
+
+@triton.jit
 def pack(value, row):
     # Key and row in one integer: the least is the answer.
     # An integer that sorts like the value: NaN before all, the two zeros equal.
@@ -159,7 +172,6 @@ def argmin_phases_kernel(
     BATCHES: tl.constexpr,
     SPLIT: tl.constexpr,
     ENDS: tl.constexpr,
-    FENCE: tl.constexpr,
     EVICTION: tl.constexpr,
 ):
     cols = tl.arange(0, BLOCK)
@@ -209,41 +221,35 @@ def argmin_phases_kernel(
             best = tl.full((BLOCK,), float("inf"), tl.float32)
             best_chunk = tl.zeros((BLOCK,), tl.int32) + at
             this_offset, this_phase, this_here = offset, phase, here
-            for b in tl.static_range(BATCHES):
-                # The next batch, at a unit's end that of the next unit, is under way while this is compared.
-                if b + 1 < BATCHES:
-                    batch = start + (b + 1) * UNROLL
-                else:
-                    batch = start + b * UNROLL  # after the last unit this batch once more
-                    if visit + 1 < visits:
-                        wraps = offset + 1 >= period
-                        start += tl.where(wraps, BATCHES * UNROLL, 0)
-                        offset = tl.where(wraps, 0, offset + 1)
-                        batch = start
-                    elif next_unit < units:
-                        next_strip, next_block, next_slab = place_of(next_unit, strips, blocks)
-                        slab_row = next_slab * rows
-                        first = next_strip.to(tl.int64) * (strip // 32 * 32)
-                        start = next_block * chunks_per_block
-                        end = tl.minimum(start + chunks_per_block, chunks)
-                        offset = unit * 0
-                        batch = start
+            # The next batch is under way while one is compared.
+            for b in range(1, BATCHES):
                 next_values, next_at, phase, here = load_chunks(
-                    x_ptr, slab_row, offset, batch, end, rows, inner, period, first, strip, stride,
-                    BLOCK, UNROLL, EVICTION,
+                    x_ptr, slab_row, offset, start + b * UNROLL, end, rows, inner, period, first, strip,
+                    stride, BLOCK, UNROLL, EVICTION,
                 )  # fmt: skip
-                if FENCE:  # else the compiler moves these loads behind the comparisons, to save registers
-                    next_at = tl.inline_asm_elementwise(
-                        "bar.warp.sync 0xffffffff; mov.b32 $0, $1;", "=r,r", [next_at], tl.int32, False, 1
-                    )
-                if next_at < rows:  # always: nothing in a branch moves up before the loads
-                    for u in tl.static_range(UNROLL):
-                        value = values[u]
-                        # True for a smaller value and for the first NaN: comparisons with a NaN are false.
-                        better = (best == best) & ~(value >= best)
-                        best = tl.where(better, value, best)
-                        best_chunk = tl.where(better, at + u, best_chunk)
+                best, best_chunk = compare_chunks(best, best_chunk, values, at, next_at, rows, UNROLL)
                 values, at = next_values, next_at
+            # After a phase's last batch comes the next phase, at a unit's end the next unit.
+            batch = start + (BATCHES - 1) * UNROLL  # after the last unit this batch once more
+            if visit + 1 < visits:
+                wraps = offset + 1 >= period
+                start += tl.where(wraps, BATCHES * UNROLL, 0)
+                offset = tl.where(wraps, 0, offset + 1)
+                batch = start
+            elif next_unit < units:
+                next_strip, next_block, next_slab = place_of(next_unit, strips, blocks)
+                slab_row = next_slab * rows
+                first = next_strip.to(tl.int64) * (strip // 32 * 32)
+                start = next_block * chunks_per_block
+                end = tl.minimum(start + chunks_per_block, chunks)
+                offset = unit * 0
+                batch = start
+            next_values, next_at, phase, here = load_chunks(
+                x_ptr, slab_row, offset, batch, end, rows, inner, period, first, strip, stride,
+                BLOCK, UNROLL, EVICTION,
+            )  # fmt: skip
+            best, best_chunk = compare_chunks(best, best_chunk, values, at, next_at, rows, UNROLL)
+            values, at = next_values, next_at
             packed = pack(best, this_offset + best_chunk * period)
             mine, before = keep_phase(mine, before, packed, this_phase, this_here, own, BLOCK, ENDS)
 
@@ -586,7 +592,6 @@ def launch_phases(x: torch.Tensor, out: torch.Tensor, phases: Phases) -> None:
         BATCHES=batches,
         SPLIT=parts > 1,
         ENDS=ends,
-        FENCE=x.device.type != "cpu",  # the interpreter runs no assembly
         EVICTION=EVICTION,
         num_warps=WIDE.num_warps,
         maxnreg=WIDE.registers,

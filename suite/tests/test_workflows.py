@@ -141,7 +141,7 @@ class TestComment:
             "| `ada_slow` | `check` | incorrect | `@everyone [x](http://e.example) <img src=x> '\\|'` |"
             in text
         )
-        assert "| `ada_quick` | `argmin_phases_kernel` | `1` | `128` | `125` | `16384` |" in text
+        assert "| `ada_quick` | `argmin_phases_kernel` | `1` | `128` | `122` | `16384` |" in text
         assert "argmax" not in text
 
     def test_what_is_no_submission_is_left_out(self, tmp_path):
