@@ -2,7 +2,7 @@
 
 One record holds the samples of each probe; rates and intervals are computed on reading. Records are appended
 to `reports/roofs/<device>.jsonl`; for a result the newest one of its board counts, else the newest one of the
-model. Boards of one model differ: of three H200s, by the same probe, two read 4.62 and one 4.71 TB/s. So
+model. Boards of one model differ: of seven H200s, by one probe, five read 4.62 and two 4.71 TB/s. So
 calibrate on the board that measures.
 """
 

