@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,11 +40,13 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_configure() -> None:
-    """Have each of several processes, and what it starts, compute in one thread.
+    """Have each of several processes, and what it starts, compute in one thread, and hear Ctrl-C.
 
     Threads that wait for a core that another process has spin: two judges at once on two cores took half as
-    long again.
+    long again. What a script starts in the background ignores SIGINT, and so does what that starts.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -215,7 +215,6 @@ def test_those_that_may_share_the_card_go_first_and_at_once(run, tmp_path):
 
 def test_what_takes_too_long_is_told_to_stop_and_keeps_what_it_has(run, evidence, tmp_path, monkeypatch):
     monkeypatch.setattr(evidence, "LEAST_S", 3.0)  # until then Python must be up
-    monkeypatch.setattr(evidence, "GRACE_S", 120.0)
     monkeypatch.setattr(evidence, "SLACK", 1.0)
     code = "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: open('reports/kept', 'w').write('x')"
     assert run(("a", True, [code])) == {"a": "late"}

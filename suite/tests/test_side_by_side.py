@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,3 +48,12 @@ def test_one_of_several_processes_computes_in_one_thread(
     monkeypatch.setattr(os, "environ", environment)
     conftest.pytest_configure()
     assert environment.get("OMP_NUM_THREADS") == threads
+
+
+def test_ctrl_c_is_heard_where_tests_run_in_the_background() -> None:
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        conftest.pytest_configure()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, heard)
