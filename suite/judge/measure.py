@@ -311,13 +311,13 @@ def _blaming(side: Side) -> Iterator[None]:
     try:
         yield
     except UnfitError as error:
-        if side.attached.role == "rival" and not side.is_judged:
+        if side.attached.role != "rival":
+            raise
+        if not side.is_judged:
             raise ProblemError(f"the reference: {error.reason}") from error
-        if side.attached.role == "rival":
-            raise UnfitError(error.status, f"{RIVAL}: {error.reason}") from error
-        raise
+        raise UnfitError(error.status, f"{RIVAL}: {error.reason}") from error
     except WorkerFailedError as failure:
-        if side.attached.role == "rival":
-            status, reason = diagnose(failure)
-            raise UnfitError(status, f"{RIVAL}: {reason}") from failure
-        raise
+        if side.attached.role != "rival":
+            raise
+        status, reason = diagnose(failure)
+        raise UnfitError(status, f"{RIVAL}: {reason}") from failure

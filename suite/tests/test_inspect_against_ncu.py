@@ -1,30 +1,22 @@
 """The script that holds inspections against Nsight Compute: what it makes of either side."""
 
-import importlib.util
 import json
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from suite.counters import DYNAMIC_SMEM, GRID, REGISTERS, STATIC_SMEM
 from suite.judge.ncu import NcuLaunch
 from suite.tests.fake_evidence import evidence, launch
+from suite.tests.repository_scripts import script
 from suite.tests.stage_cases import KERNEL
 
-PATH = Path(__file__).parents[2] / "scripts" / "inspect_against_ncu.py"
 
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("inspect_against_ncu", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["inspect_against_ncu"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["inspect_against_ncu"]
+@pytest.fixture(scope="module", name="script")
+def its_module():
+    with script("inspect_against_ncu") as module:
+        yield module
 
 
 def row(kernel, grid=(64, 1, 1), registers=40.0, static=0.0, dynamic=0.0):

@@ -216,9 +216,10 @@ def test_time_that_the_wall_clock_alone_has():
 
 def test_kernels_tell_their_own_times_where_the_events_tick_too_coarsely():
     measured = bench(latency_ms=0.0035, tick_ms=0.001)
-    timing = measured.measure().timing
+    measurement = measured.measure()
+    timing = measurement.timing
     assert (timing.method, timing.event_overhead_ms, timing.queued_ms) == ("kernel_timestamps", 0.0, None)
-    assert measured.measure().sampler.samples_ms[0] == pytest.approx(0.0035, rel=0.005)
+    assert measurement.sampler.samples_ms[0] == pytest.approx(0.0035, rel=0.005)
     methods = [method for _, method, _ in measured.solution.attached.asked[:14]]
     assert methods == 12 * ["events"] + 2 * ["kernel_timestamps"]
 

@@ -1,26 +1,19 @@
 """How far repeated measurements lie apart, by made-up results."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
 from suite import store
 from suite.result import Status
 from suite.tests.fake_results import fake_result, on_board
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "spread.py"
+from suite.tests.repository_scripts import script
 
 
 @pytest.fixture
-def spread(monkeypatch):
-    spec = importlib.util.spec_from_file_location("spread", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "spread", module)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    spec.loader.exec_module(module)
-    return module
+def spread():
+    with script("spread") as module:
+        yield module
 
 
 def test_a_spread_is_of_one_file_and_tells_boards_apart(spread):

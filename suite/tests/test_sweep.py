@@ -1,8 +1,6 @@
 """The script that tries variants of a solution: what it makes of knobs, of answers and of failures."""
 
-import importlib
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -10,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from suite.problem import Workload
+from suite.tests.repository_scripts import script
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 SOURCE = """
 from typing import NamedTuple
 class Plan(NamedTuple):
@@ -26,10 +24,8 @@ lower = 1
 
 @pytest.fixture(scope="module")
 def sweep():
-    path = list(sys.path)
-    sys.path.insert(0, str(SCRIPTS))
-    yield importlib.import_module("sweep")
-    sys.path[:] = path
+    with script("sweep") as module:
+        yield module
 
 
 def invoke(sweep, *arguments):

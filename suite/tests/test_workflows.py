@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -16,17 +15,23 @@ from suite import store
 from suite.result import Status
 from suite.solution import read_solution
 from suite.tests.fake_results import fake_result
+from suite.tests.repository_scripts import script
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 HOSTILE = "@everyone [x](http://e.example) <img src=x> `|`"
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module")
+def check_submission():
+    with script("check_submission") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def submission_comment():
+    with script("submission_comment") as module:
+        yield module
 
 
 def test_an_auditor_finds_nothing():
@@ -78,10 +83,10 @@ class TestEachWorkflow:
 
 
 class TestCheck:
-    def test_changed_solutions_are_found(self):
+    def test_changed_solutions_are_found(self, check_submission):
         names = ("README.md", "argmin/ada_split-k.py")
         paths = ["README.md", "problems/argmin/final.py", *(f"solutions/{name}" for name in names)]
-        assert script("check_submission").submitted(paths) == [("argmin", "solutions/argmin/ada_split-k.py")]
+        assert check_submission.submitted(paths) == [("argmin", "solutions/argmin/ada_split-k.py")]
 
     @pytest.mark.parametrize(
         "path",
@@ -96,17 +101,15 @@ class TestCheck:
             "solutions/argmin/x.py\n--help",
         ],
     )
-    def test_odd_names_are_refused(self, path):
-        check = script("check_submission")
-        with pytest.raises(check.SubmissionFormError, match="plain names"):
-            check.submitted([path])
+    def test_odd_names_are_refused(self, path, check_submission):
+        with pytest.raises(check_submission.SubmissionFormError, match="plain names"):
+            check_submission.submitted([path])
 
-    def test_a_flood_is_refused(self):
-        check = script("check_submission")
-        with pytest.raises(check.SubmissionFormError, match="11 solutions at once; at most 10"):
-            check.submitted([f"solutions/argmin/a_{number}.py" for number in range(11)])
+    def test_a_flood_is_refused(self, check_submission):
+        with pytest.raises(check_submission.SubmissionFormError, match="11 solutions at once; at most 10"):
+            check_submission.submitted([f"solutions/argmin/a_{number}.py" for number in range(11)])
 
-    def test_what_a_merge_changes_is_read_from_git(self, tmp_path):
+    def test_what_a_merge_changes_is_read_from_git(self, tmp_path, check_submission):
         def git(*words):
             command = ["git", "-c", "user.name=t", "-c", "user.email=t@t", *words]
             subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
@@ -120,11 +123,11 @@ class TestCheck:
         (tmp_path / "gone.py").unlink()
         git("add", "-A")
         git("commit", "-m", "two")
-        assert script("check_submission").changed(tmp_path) == ["new\nline.py"]
+        assert check_submission.changed(tmp_path) == ["new\nline.py"]
 
 
 class TestComment:
-    def test_results_become_a_table(self, tmp_path):
+    def test_results_become_a_table(self, tmp_path, submission_comment):
         sha256 = next(
             solution
             for solution in [read_solution(ROOT / "problems" / "argmin" / "final.py")]
@@ -134,7 +137,7 @@ class TestComment:
         for result in (passed, failed):
             store.append(tmp_path / "reports" / "results", result)
         shutil.copytree(ROOT / "reports" / "inspect", tmp_path / "reports" / "inspect")
-        text = script("submission_comment").comment(tmp_path)
+        text = submission_comment.comment(tmp_path)
         assert text.startswith("### Checks without a GPU\n")
         assert "Passed, not timed: `ada_quick`." in text
         assert (
@@ -144,13 +147,13 @@ class TestComment:
         assert "| `ada_quick` | `argmin_phases_kernel` | `1` | `128` | `122` | `16384` |" in text
         assert "argmax" not in text
 
-    def test_what_is_no_submission_is_left_out(self, tmp_path):
+    def test_what_is_no_submission_is_left_out(self, tmp_path, submission_comment):
         for result in (fake_result("final", gpu=None, stage="final"), fake_result("fast", latency_ms=0.1)):
             store.append(tmp_path / "reports" / "results", result)
-        assert "Nothing was judged" in script("submission_comment").comment(tmp_path)
-        assert "Nothing was judged" in script("submission_comment").comment(tmp_path / "missing")
+        assert "Nothing was judged" in submission_comment.comment(tmp_path)
+        assert "Nothing was judged" in submission_comment.comment(tmp_path / "missing")
 
-    def test_forged_records_do_not_stop_it(self, tmp_path):
+    def test_forged_records_do_not_stop_it(self, tmp_path, submission_comment):
         path = store.append(tmp_path / "reports" / "results", fake_result("x", "check", None, gpu=None))
         line = path.read_text()
         for old, new in (
@@ -159,14 +162,14 @@ class TestComment:
             ('"created": "', '"created": 7, "c": "'),
         ):
             path.write_text(line.replace(old, new) + line.replace('"sha256": "0', '"sha256": "../0'))
-            assert script("submission_comment").comment(tmp_path).startswith("### Checks")
+            assert submission_comment.comment(tmp_path).startswith("### Checks")
 
-    def test_a_comment_has_an_end(self, tmp_path):
+    def test_a_comment_has_an_end(self, tmp_path, submission_comment):
         for number in range(400):
             store.append(
                 tmp_path / "reports" / "results",
                 fake_result(f"a_{number}", "check", gpu=None, status=Status.TIMEOUT, reason="x" * 400),
             )
-        text = script("submission_comment").comment(tmp_path)
+        text = submission_comment.comment(tmp_path)
         assert 50_000 < len(text) < 61_000
         assert text.endswith("\n\n(cut)\n")
